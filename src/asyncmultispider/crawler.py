@@ -1,0 +1,231 @@
+"""A crawl in its directory: the only place that chooses adapters and wires them together.
+
+A crawl directory holds `frontier.db` (the ledger), `pages.db`, `settings.toml` (as run, without
+secrets), `log.jsonl` and `lock`.
+"""
+
+import asyncio
+import fcntl
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from time import monotonic, time
+
+import tomli_w
+from msgspec import json, structs
+
+from asyncmultispider.engines.async_ import AsyncEngine
+from asyncmultispider.engines.exchange import Exchange
+from asyncmultispider.errors import StorageError, UsageError
+from asyncmultispider.fetch.curl import AsyncCurlFetcher, CurlFetcher
+from asyncmultispider.frontier.local import LocalFrontier
+from asyncmultispider.frontier.sqlite import SqliteLedger, read_meta
+from asyncmultispider.journal import Journal
+from asyncmultispider.judge import Judge
+from asyncmultispider.model import Failure, Reason, Request, Result
+from asyncmultispider.observe import Observer
+from asyncmultispider.settings import Settings
+from asyncmultispider.stats import Stopped, Summary, Tally
+from asyncmultispider.store.sqlite import SqliteStore
+from asyncmultispider.urls import host_of, parse_seed
+
+FRONTIER = "frontier.db"
+PAGES = "pages.db"
+SETTINGS = "settings.toml"
+LOG = "log.jsonl"
+LOCK = "lock"
+
+
+class Crawl:
+    """A crawl in its directory: `with Crawl(settings, directory).open() as crawl: crawl.run()`.
+
+    `continued` says that the directory held this crawl already. `frontier` and `tally` may be
+    read from other threads, for a display. `trouble` is what made a run fail.
+    """
+
+    def __init__(self, settings: Settings, directory: Path) -> None:
+        self.settings = settings
+        self.directory = directory
+        self.tally = Tally()
+        self.continued = False
+        self.trouble: StorageError | None = None
+
+    @contextmanager
+    def open(self) -> Iterator["Crawl"]:
+        """Lock and open the directory. Raises `UsageError` when it can't be this crawl's."""
+        with ExitStack() as stack:
+            stack.enter_context(locked(self.directory))
+            ledger = SqliteLedger(self.directory / FRONTIER)
+            stack.callback(ledger.close)
+            self.continued = _claim(ledger, self.settings, self.directory)
+            self.store = SqliteStore(self.directory / PAGES)
+            stack.callback(self.store.close)
+            self.frontier = LocalFrontier(ledger, self.settings, now=monotonic(), wall=time())
+            stack.callback(self.frontier.close)
+            self._journal = Journal(self.directory / LOG)
+            stack.callback(self._journal.close)
+            _write_settings(self.directory / SETTINGS, self.settings)
+            yield self
+
+    def run(self, observers: Sequence[Observer] = ()) -> Summary:
+        """Crawl until it ends, the limit is reached, the user interrupts or the books fail."""
+        began = monotonic()
+        pages = self.store.count()
+        self._journal.note("start", continued=self.continued, seeds=self.settings.seeds)
+        stopped: Stopped = "failed"
+        try:
+            stopped = asyncio.run(self._run(pages, [self.tally, self._journal, *observers]))
+            pages = self.store.count()
+        except StorageError as error:
+            self.trouble = error
+        summary = self.tally.summary(
+            self.frontier.stats(),
+            pages=pages,
+            seconds=monotonic() - began,
+            stopped=stopped,
+            dir=str(self.directory),
+        )
+        self._journal.note("stop", **structs.asdict(summary))
+        return summary
+
+    async def _run(self, stored: int, observers: Sequence[Observer]) -> Stopped:
+        settings = self.settings
+        judge = Judge(settings)
+        self.frontier.add(judge.seeds())
+        exchange = Exchange(
+            self.frontier, self.store, observers, stored=stored, limit=settings.limit
+        )
+        fetcher = AsyncCurlFetcher(settings)
+        engine = AsyncEngine(exchange, fetcher, judge, settings.concurrency)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, engine.stop)
+        try:
+            await engine.run()
+        finally:
+            await fetcher.aclose()
+        if exchange.limit_reached:
+            return "limit"
+        return "interrupted" if engine.stopped else "finished"
+
+
+def fetch_once(settings: Settings) -> tuple[Request, Result]:
+    """Fetch the first seed, as a crawl would."""
+    url = settings.seeds[0]
+    request = Request(id=0, url=url, host=host_of(url))
+    fetcher = CurlFetcher(settings)
+    try:
+        return request, fetcher.fetch(request)
+    finally:
+        fetcher.close()
+
+
+def choose_seeds(typed: Iterable[str], directory: Path | None, proxy: str | None) -> list[str]:
+    """Canonical seeds. Without a scheme it is https, then http if that can't connect.
+
+    A crawl that is in `directory` already keeps the scheme it chose.
+    """
+    before = set(_identity(directory).get("seeds", ())) if directory else set()
+    seeds = []
+    for text in typed:
+        url, guessed = parse_seed(text)
+        plain = f"http{url.removeprefix('https')}"
+        if guessed and url not in before and (plain in before or not _connects(url, proxy)):
+            url = plain
+        seeds.append(url)
+    return list(dict.fromkeys(seeds))
+
+
+def default_directory(seed: str) -> Path:
+    """`HOST.crawl` in the working directory."""
+    return Path(f"{host_of(seed).partition(':')[0]}.crawl")
+
+
+def forget(directory: Path) -> None:
+    """Remove a crawl's own files. Raises `UsageError` when the directory is in use."""
+    if not (directory / FRONTIER).exists():
+        return
+    with locked(directory):
+        for name in (FRONTIER, PAGES):
+            for ending in ("", "-wal", "-shm"):
+                (directory / (name + ending)).unlink(missing_ok=True)
+        for name in (SETTINGS, LOG):
+            (directory / name).unlink(missing_ok=True)
+
+
+def is_running(directory: Path) -> bool:
+    """Whether a crawl is at work in the directory."""
+    try:
+        with locked(directory):
+            return False
+    except UsageError:
+        return True
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Make the directory ours alone. The lock ends with the process, however it ends."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / LOCK).open("a")
+    except OSError as error:
+        raise UsageError(f"can't write to --dir {str(directory)!r}: {error.strerror}") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(f"another crawl is running in {str(directory)!r}") from None
+        yield
+
+
+def _claim(ledger: SqliteLedger, settings: Settings, directory: Path) -> bool:
+    ours = settings.identity()
+    text = ledger.meta("identity")
+    if text is None:
+        ledger.set_meta("identity", json.encode(ours).decode())
+        return False
+    theirs = json.decode(text)
+    other = [name for name in ours if ours[name] != theirs[name]]
+    if other:
+        held = ", ".join(f"{name} {_brief(theirs[name])}" for name in other)
+        raise UsageError(
+            f"{str(directory)!r} holds another crawl ({held}): use another --dir, "
+            "or --fresh to forget it"
+        )
+    return True
+
+
+def _brief(value: object) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 100 else f"{text[:100]}..."
+
+
+def _identity(directory: Path) -> dict[str, list[str]]:
+    if not (directory / FRONTIER).is_file():
+        return {}
+    text = read_meta(directory / FRONTIER, "identity")
+    return json.decode(text, type=dict) if text else {}
+
+
+def _connects(url: str, proxy: str | None) -> bool:
+    _, result = fetch_once(Settings(seeds=(url,), proxy=proxy, timeout=15))
+    return not (isinstance(result, Failure) and _no_https(result))
+
+
+def _no_https(failure: Failure) -> bool:
+    # A certificate that is wrong is no reason to do without; a server that speaks no TLS is.
+    if failure.reason is Reason.TLS:
+        return "certificate" not in failure.detail.lower()
+    return failure.reason in (Reason.CONNECT, Reason.TIMEOUT, Reason.RESET)
+
+
+def _write_settings(path: Path, settings: Settings) -> None:
+    values = {key: value for key, value in structs.asdict(settings).items() if value is not None}
+    values["headers"] = [f"{name}: ***" for name, _ in settings.headers]
+    if settings.proxy and "@" in settings.proxy:
+        values["proxy"] = f"***@{settings.proxy.rpartition('@')[2]}"
+    try:
+        path.write_text(tomli_w.dumps(values), encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{str(path)!r}: {error.strerror}") from error

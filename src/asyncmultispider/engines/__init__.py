@@ -1,0 +1,1 @@
+"""Engines move requests and outcomes, and decide nothing."""

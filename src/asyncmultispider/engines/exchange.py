@@ -1,0 +1,68 @@
+"""The exchange between an engine and the books: outcomes in, requests out, in that order."""
+
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from asyncmultispider.frontier.base import Frontier
+from asyncmultispider.model import Batch, Outcome
+from asyncmultispider.observe import Observer
+from asyncmultispider.store.base import Store
+
+NOTHING = Batch(requests=[], wait=None, ended=True)
+
+
+class Exchange:
+    """Stores first, then the frontier: a crash between the two repeats a fetch and loses nothing.
+
+    `limit` is the number of pages after which no more are taken; `stored` how many there are.
+    """
+
+    def __init__(
+        self,
+        frontier: Frontier,
+        store: Store,
+        observers: Sequence[Observer],
+        *,
+        stored: int = 0,
+        limit: int | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._frontier = frontier
+        self._store = store
+        self._observers = observers
+        self._clock = clock
+        self._limit = limit
+        self.stored = stored
+
+    @property
+    def limit_reached(self) -> bool:
+        """Whether as many pages are stored as were asked for."""
+        return self._limit is not None and self.stored >= self._limit
+
+    def commit(self, outcomes: Sequence[Outcome], in_flight: int) -> None:
+        """Put the outcomes into the books; `in_flight` requests are still out."""
+        if not outcomes:
+            return
+        self._store.write(outcomes)
+        self._frontier.finish(outcomes, self._clock())
+        self.stored += sum(outcome.page is not None for outcome in outcomes)
+        for observer in self._observers:
+            observer.committed(outcomes, in_flight)
+
+    def take(self, room: int, in_flight: int) -> Batch:
+        """Ask for up to `room` requests, and never for more than the limit can still use."""
+        if self.limit_reached:
+            return NOTHING
+        if self._limit is not None:
+            room = min(room, self._limit - self.stored - in_flight)
+        return self._frontier.take(room, self._clock())
+
+    def tell_waiting(self, seconds: float) -> None:
+        """Tell the observers that nothing is in flight."""
+        for observer in self._observers:
+            observer.waiting(seconds)
+
+    def tell_stopping(self) -> None:
+        """Tell the observers that no more is taken."""
+        for observer in self._observers:
+            observer.stopping()

@@ -1,0 +1,30 @@
+"""The fetchers' port, in its two colours."""
+
+from typing import Protocol
+
+from asyncmultispider.model import Request, Result
+
+
+class Fetcher(Protocol):
+    """Fetches in the calling thread. Trouble comes back as a `Failure`, never as an exception."""
+
+    def fetch(self, request: Request) -> Result:
+        """Ask for one URL. Redirects are answers like others: they are not followed."""
+
+    def close(self) -> None:
+        """Let go of the connections. Idempotent."""
+
+
+class AsyncFetcher(Protocol):
+    """The same on an event loop. A cancelled `fetch` leaves nothing behind.
+
+    `buffered` is the number of body bytes received for fetches that have not ended.
+    """
+
+    buffered: int
+
+    async def fetch(self, request: Request) -> Result:
+        """Ask for one URL. Redirects are answers like others: they are not followed."""
+
+    async def aclose(self) -> None:
+        """Let go of the connections. Idempotent."""

@@ -1,0 +1,263 @@
+"""Fetching with libcurl. One place sets the options, for both colours."""
+
+import asyncio
+import socket
+from time import perf_counter, time
+
+import pycurl
+
+from asyncmultispider.fetch.guard import Guard
+from asyncmultispider.model import Failure, Headers, Reason, Request, Response, Result
+from asyncmultispider.settings import Settings
+
+CONNECT_TIMEOUT = 10.0
+"""Most seconds for a connection, TLS included."""
+STALL_TIMEOUT = 30.0
+"""Most seconds without a first byte, or below `LOWEST_SPEED`."""
+LOWEST_SPEED = 1024
+"""Bytes a second below which a transfer counts as stalled."""
+BUFFER = 128 * 1024
+MAX_HEADER_BYTES = 256 * 1024
+MAX_BUFFERED = 64 * 2**20
+"""Body bytes in unfinished transfers above which all but one of them have to wait."""
+
+REASONS = {
+    pycurl.E_COULDNT_RESOLVE_HOST: Reason.DNS,
+    pycurl.E_COULDNT_RESOLVE_PROXY: Reason.PROXY,
+    97: Reason.PROXY,  # CURLE_PROXY
+    pycurl.E_COULDNT_CONNECT: Reason.CONNECT,
+    pycurl.E_INTERFACE_FAILED: Reason.CONNECT,
+    pycurl.E_OPERATION_TIMEDOUT: Reason.TIMEOUT,
+    pycurl.E_SSL_CONNECT_ERROR: Reason.TLS,
+    pycurl.E_PEER_FAILED_VERIFICATION: Reason.TLS,
+    pycurl.E_SSL_CERTPROBLEM: Reason.TLS,
+    pycurl.E_SSL_CIPHER: Reason.TLS,
+    pycurl.E_SSL_CACERT_BADFILE: Reason.TLS,
+    pycurl.E_SSL_CRL_BADFILE: Reason.TLS,
+    pycurl.E_SSL_ISSUER_ERROR: Reason.TLS,
+    pycurl.E_SSL_INVALIDCERTSTATUS: Reason.TLS,
+    pycurl.E_SSL_ENGINE_INITFAILED: Reason.TLS,
+    pycurl.E_GOT_NOTHING: Reason.RESET,
+    pycurl.E_SEND_ERROR: Reason.RESET,
+    pycurl.E_RECV_ERROR: Reason.RESET,
+    pycurl.E_PARTIAL_FILE: Reason.TRUNCATED,
+    pycurl.E_BAD_CONTENT_ENCODING: Reason.BAD_ENCODING,
+    pycurl.E_FILESIZE_EXCEEDED: Reason.TOO_LARGE,
+    100: Reason.TOO_LARGE,  # CURLE_TOO_LARGE
+}
+"""libcurl's errors in our words (pycurl lacks names for some). The rest is `protocol`: not HTTP."""
+
+
+class Transfer:
+    """One reusable libcurl handle and what it received. All handles of a crawl are set up alike."""
+
+    def __init__(self, settings: Settings, guard: Guard) -> None:
+        self.curl = curl = pycurl.Curl()
+        self._guard = guard
+        self._max_body = settings.max_body
+        self._host = ""
+        self._refused: str | None = None
+        self._reset("")
+        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+        curl.setopt(pycurl.FOLLOWLOCATION, False)
+        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
+        curl.setopt(pycurl.ACCEPT_ENCODING, "gzip, deflate, br")
+        curl.setopt(pycurl.USERAGENT, settings.user_agent)
+        curl.setopt(pycurl.HTTPHEADER, _request_headers(settings))
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(1000 * min(CONNECT_TIMEOUT, settings.timeout)))
+        curl.setopt(pycurl.TIMEOUT_MS, max(1, int(1000 * settings.timeout)))
+        curl.setopt(pycurl.LOW_SPEED_LIMIT, LOWEST_SPEED)
+        curl.setopt(pycurl.LOW_SPEED_TIME, max(1, int(min(STALL_TIMEOUT, settings.timeout))))
+        curl.setopt(pycurl.BUFFERSIZE, BUFFER)
+        curl.setopt(pycurl.NOSIGNAL, True)
+        curl.setopt(pycurl.PATH_AS_IS, True)
+        # Only the settings decide on proxies, not the environment or a .netrc.
+        curl.setopt(pycurl.PROXY, settings.proxy or "")
+        curl.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
+        curl.setopt(pycurl.WRITEFUNCTION, self._write)
+        curl.setopt(pycurl.HEADERFUNCTION, self._header)
+        if not settings.proxy:  # the proxy connects for us, and is the user's own choice
+            curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+
+    def prepare(self, request: Request) -> None:
+        """Get ready to perform this request."""
+        self._reset(request.host)
+        self.curl.setopt(pycurl.URL, request.url)
+
+    def response(self) -> Result:
+        """What a performed transfer received."""
+        status = self.curl.getinfo(pycurl.RESPONSE_CODE)
+        if not status:
+            return self._fail(Reason.PROTOCOL, "the answer was not HTTP")
+        return Response(
+            status=status,
+            headers=_parse_headers(self.lines),
+            body=b"".join(self.chunks) if len(self.chunks) != 1 else self.chunks[0],
+            at=time(),
+            elapsed=perf_counter() - self._began,
+        )
+
+    def failure(self, error: pycurl.error) -> Failure:
+        """Why a performed transfer received nothing of use."""
+        code, message = error.args
+        if self._refused is not None:
+            return self._fail(Reason.PRIVATE_ADDRESS, f"{self._refused} is not a public address")
+        if self.size > self._max_body:
+            return self._fail(Reason.TOO_LARGE, f"more than {self._max_body} bytes")
+        if self._header_bytes > MAX_HEADER_BYTES:
+            return self._fail(Reason.TOO_LARGE, f"more than {MAX_HEADER_BYTES} bytes of header")
+        return self._fail(REASONS.get(code, Reason.PROTOCOL), message)
+
+    def _fail(self, reason: Reason, detail: str) -> Failure:
+        return Failure(
+            reason=reason, detail=detail, at=time(), elapsed=perf_counter() - self._began
+        )
+
+    def _reset(self, host: str) -> None:
+        self._host = host
+        self._refused = None
+        self._header_bytes = 0
+        self._began = perf_counter()
+        self.lines: list[bytes] = []
+        self.chunks: list[bytes] = []
+        self.size = 0
+
+    def _header(self, line: bytes) -> int | None:
+        self._header_bytes += len(line)
+        if self._header_bytes > MAX_HEADER_BYTES:
+            return 0
+        if line.startswith(b"HTTP/"):  # an interim answer (1xx) came before: forget it
+            self.lines.clear()
+        self.lines.append(line)
+        return None
+
+    def _write(self, chunk: bytes) -> int | None:
+        self.size += len(chunk)
+        if self.size > self._max_body:
+            return 0
+        self.chunks.append(chunk)
+        return None
+
+    def _open_socket(
+        self, _purpose: int, address: tuple[int, int, int, tuple[str, int]]
+    ) -> socket.socket | int:
+        family, kind, protocol, target = address
+        if not self._guard.allows(self._host, target[0]):
+            self._refused = target[0]
+            return pycurl.SOCKET_BAD
+        return socket.socket(family, kind, protocol)
+
+
+class CurlFetcher:
+    """A `Fetcher`: one handle, to be used by one thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._transfer = Transfer(settings, Guard.of(settings))
+
+    def fetch(self, request: Request) -> Result:
+        """See `Fetcher.fetch`."""
+        transfer = self._transfer
+        try:
+            transfer.prepare(request)
+            transfer.curl.perform()
+        except pycurl.error as error:
+            return transfer.failure(error)
+        return transfer.response()
+
+    def close(self) -> None:
+        """See `Fetcher.close`."""
+        self._transfer.curl.close()
+
+
+class AsyncTransfer(Transfer):
+    """A transfer that tells its fetcher what it holds, and waits when all hold too much."""
+
+    def __init__(self, settings: Settings, guard: Guard, fetcher: "AsyncCurlFetcher") -> None:
+        self._fetcher = fetcher
+        super().__init__(settings, guard)
+
+    def _write(self, chunk: bytes) -> int | None:
+        if self._fetcher.must_wait(self):
+            return pycurl.WRITEFUNC_PAUSE
+        answer = super()._write(chunk)
+        self._fetcher.buffered += len(chunk)
+        return answer
+
+
+class AsyncCurlFetcher:
+    """An `AsyncFetcher`: one libcurl multi handle on the running event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.buffered = 0
+        self._settings = settings
+        self._guard = Guard.of(settings)
+        self._multi = pycurl.AsyncCurlMulti()
+        # As many idle connections are kept as transfers may be in flight.
+        self._multi.setopt(pycurl.M_MAXCONNECTS, max(64, settings.concurrency))
+        self._idle: list[AsyncTransfer] = []
+        self._running = 0
+        self._paused: list[AsyncTransfer] = []
+
+    async def fetch(self, request: Request) -> Result:
+        """See `AsyncFetcher.fetch`."""
+        transfer = self._idle.pop() if self._idle else self._new()
+        self._running += 1
+        try:
+            transfer.prepare(request)
+            await self._multi.perform(transfer.curl)
+            return transfer.response()
+        except pycurl.error as error:
+            return transfer.failure(error)
+        finally:
+            self._running -= 1
+            self._ended(transfer)
+
+    async def aclose(self) -> None:
+        """See `AsyncFetcher.aclose`."""
+        await self._multi.aclose()
+        for transfer in self._idle:
+            transfer.curl.close()
+        self._idle.clear()
+
+    def must_wait(self, transfer: AsyncTransfer) -> bool:
+        """Whether to pause this transfer. One always goes on, so that memory is given back."""
+        if self.buffered < MAX_BUFFERED or len(self._paused) >= self._running - 1:
+            return False
+        self._paused.append(transfer)
+        return True
+
+    def _new(self) -> AsyncTransfer:
+        return AsyncTransfer(self._settings, self._guard, self)
+
+    def _ended(self, transfer: AsyncTransfer) -> None:
+        self.buffered -= transfer.size
+        transfer.chunks = []
+        self._idle.append(transfer)
+        if transfer in self._paused:
+            self._paused.remove(transfer)
+        if self._paused:
+            # Not from here: libcurl may be calling us.
+            asyncio.get_running_loop().call_soon(self._resume)
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused.pop().curl.pause(pycurl.PAUSE_CONT)
+
+
+def _request_headers(settings: Settings) -> list[str]:
+    fields = {"accept": "Accept: text/html,application/xhtml+xml,*/*;q=0.8"}
+    for name, value in settings.headers:
+        # libcurl drops a field without a value; with ";" it is sent empty.
+        fields[name.lower()] = f"{name}: {value}" if value else f"{name};"
+    return list(fields.values())
+
+
+def _parse_headers(lines: list[bytes]) -> Headers:
+    fields: list[tuple[str, str]] = []
+    for line in lines[1:]:
+        name, colon, value = line.decode("latin-1").partition(":")
+        if colon:
+            fields.append((name.strip().lower(), value.strip()))
+        elif line[:1] in b" \t" and name.strip() and fields:  # obsolete folding, RFC 9112 section 5.2
+            fields[-1] = (fields[-1][0], f"{fields[-1][1]} {name.strip()}")
+    return tuple(fields)

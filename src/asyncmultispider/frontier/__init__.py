@@ -1,0 +1,1 @@
+"""The frontier: every URL the crawl knows, and which may be fetched now."""

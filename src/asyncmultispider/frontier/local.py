@@ -1,0 +1,203 @@
+"""The frontier of one machine: a workbench and the set of known URLs, over a ledger.
+
+Every step is first written to the ledger, in one transaction, by `Ledger.apply`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+from asyncmultispider.errors import StorageError
+from asyncmultispider.frontier.base import Born, Changes, Ledger, RobotsNote, Settled, Stats
+from asyncmultispider.frontier.known import KnownUrls
+from asyncmultispider.frontier.workbench import ROBOTS_AGE, Host, Refusal, Workbench
+from asyncmultispider.model import Batch, Link, Outcome, Request, State
+from asyncmultispider.politeness import Manners
+from asyncmultispider.robots import product_token
+from asyncmultispider.settings import Settings
+from asyncmultispider.urls import fingerprint
+
+
+class LocalFrontier:
+    """A `Frontier` in one process. `wall` is the Unix time that belongs to `now`."""
+
+    def __init__(self, ledger: Ledger, settings: Settings, *, now: float, wall: float) -> None:
+        self._ledger = ledger
+        self._bench = Workbench(
+            Manners.of(settings),
+            ledger.load,
+            agent=None if settings.ignore_robots else product_token(settings.user_agent),
+            level_by_level=settings.depth is not None,
+        )
+        self._leased: dict[int, Request] = {}
+        self._woken: set[Host] = set()
+        self._open = True
+        self._restore(now, wall)
+
+    def add(self, links: Iterable[Link]) -> int:
+        """See `Frontier.add`."""
+        changes = Changes()
+        fresh = self._admit(links, 0, None, changes)
+        self._commit(changes)
+        return fresh
+
+    def take(self, room: int, now: float) -> Batch:
+        """See `Frontier.take`."""
+        changes = Changes()
+        refused: list[tuple[Request, Refusal]] = []
+        requests = list(self._bench.take(room, now, refused))
+        for request in requests:
+            if not request.robots:
+                self._leased[request.id] = request
+                changes.leased.append(request.id)
+        self._states[State.QUEUED] -= len(changes.leased)
+        self._states[State.LEASED] += len(changes.leased)
+        for request, refusal in refused:
+            changes.settled.append(
+                Settled(id=request.id, state=refusal.state, reason=refusal.reason)
+            )
+            self._close(request, State.QUEUED, refusal.state)
+        self._commit(changes)
+        # Closing URLs may have opened the next level: then there is no need to wait.
+        wait = self._bench.wait(now)
+        return Batch(requests=requests, wait=wait, ended=self._ended())
+
+    def finish(self, outcomes: Sequence[Outcome], now: float) -> None:
+        """See `Frontier.finish`."""
+        changes = Changes()
+        for outcome in outcomes:
+            self._settle(outcome, now, changes)
+        self._commit(changes)
+
+    def stats(self) -> Stats:
+        """See `Frontier.stats`."""
+        return Stats(states=dict(self._states), hosts=len(self._bench))
+
+    def close(self) -> None:
+        """See `Frontier.close`."""
+        if not self._open:
+            return
+        self._open = False
+        # Where the ledger can't be written any more, opening it again gives the leases back.
+        with suppress(StorageError):
+            if self._leased:
+                self._ledger.apply(Changes(released=list(self._leased)))
+        self._ledger.close()
+
+    def _restore(self, now: float, wall: float) -> None:
+        restored = self._ledger.restore()
+        self._seed = restored.seed
+        self._last_id = restored.last_id
+        self._known = KnownUrls(restored.fingerprints)
+        self._states = Counter({state.value: 0 for state in State})
+        self._states.update(restored.states)
+        for depth, count in restored.open_depths.items():
+            self._bench.opened(depth, count)
+        for note in restored.robots:
+            if wall - ROBOTS_AGE < note.at <= wall:
+                host = self._bench.host(note.host)
+                self._bench.rule(host, note.scheme, note.text, now - (wall - note.at))
+        for name in restored.hosts:
+            host = self._bench.host(name)
+            host.tail = True
+            self._bench.schedule(host)
+
+    def _settle(self, outcome: Outcome, now: float, changes: Changes) -> None:
+        request = outcome.request
+        host = self._bench.host(request.host)
+        self._woken.add(host)
+        self._bench.settle(host, outcome, now)
+        if request.robots:
+            self._settle_robots(outcome, now, changes)
+            return
+        del self._leased[request.id]
+        changes.settled.append(
+            Settled(
+                id=request.id,
+                state=outcome.state,
+                reason=outcome.reason,
+                status=outcome.status,
+                at=outcome.at,
+                elapsed=outcome.elapsed,
+                detail=outcome.detail,
+                due=outcome.at + outcome.retry_in if outcome.state is State.QUEUED else 0.0,
+            )
+        )
+        # Links before the page itself: a level must not look finished between the two.
+        self._admit(outcome.links, request.id, request.url, changes)
+        if outcome.state is State.QUEUED:
+            self._states[State.LEASED] -= 1
+            self._states[State.QUEUED] += 1
+            self._bench.push(host, _again(request), now + outcome.retry_in)
+        else:
+            self._close(request, State.LEASED, outcome.state)
+
+    def _settle_robots(self, outcome: Outcome, now: float, changes: Changes) -> None:
+        learnt = self._bench.answered(outcome, now)
+        if learnt is not None and outcome.robots is not None:
+            host, scheme = learnt
+            text = outcome.robots.text or b""
+            changes.robots.append(
+                RobotsNote(host=host.name, scheme=scheme, text=text, at=outcome.at)
+            )
+
+    def _admit(
+        self, links: Iterable[Link], referrer: int, referrer_url: str | None, changes: Changes
+    ) -> int:
+        fresh = 0
+        for link in links:
+            mark = fingerprint(link.url, self._seed)
+            if self._known.add(mark):
+                fresh += 1
+                self._accept(link, mark, referrer, referrer_url, changes)
+        return fresh
+
+    def _accept(
+        self, link: Link, mark: int, referrer: int, referrer_url: str | None, changes: Changes
+    ) -> None:
+        self._last_id = id = self._last_id + 1
+        changes.born.append(Born(id=id, fingerprint=mark, link=link, referrer=referrer))
+        if link.skip is not None:
+            self._states[State.SKIPPED] += 1
+            return
+        self._states[State.QUEUED] += 1
+        self._bench.opened(link.depth)
+        host = self._bench.host(link.host)
+        self._woken.add(host)
+        if self._bench.wants(host, link.depth, id):
+            request = Request(
+                id=id,
+                url=link.url,
+                host=link.host,
+                depth=link.depth,
+                hops=link.hops,
+                referrer=referrer_url,
+            )
+            self._bench.push(host, request)
+
+    def _close(self, request: Request, was: State, state: State) -> None:
+        self._states[was] -= 1
+        self._states[state] += 1
+        self._bench.closed(request.depth)
+
+    def _ended(self) -> bool:
+        return not (self._states[State.QUEUED] or self._states[State.LEASED])
+
+    def _commit(self, changes: Changes) -> None:
+        if changes:
+            self._ledger.apply(changes)
+        for host in self._woken:
+            self._bench.schedule(host)
+        self._woken.clear()
+
+
+def _again(request: Request) -> Request:
+    return Request(
+        id=request.id,
+        url=request.url,
+        host=request.host,
+        depth=request.depth,
+        hops=request.hops,
+        attempt=request.attempt + 1,
+        referrer=request.referrer,
+    )

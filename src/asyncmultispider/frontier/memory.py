@@ -1,0 +1,98 @@
+"""The ledger in memory: for tests, and for what need not outlive the process."""
+
+from collections.abc import Callable
+from secrets import randbits
+from time import time
+
+from msgspec import Struct
+
+from asyncmultispider.frontier.base import Born, Changes, Restored, RobotsNote, Settled
+from asyncmultispider.model import FINAL, Request, State
+
+
+class Row(Struct):
+    """A row of the ledger, with how its last try went."""
+
+    born: Born
+    state: State
+    reason: str | None = None
+    attempts: int = 0
+    last: Settled | None = None
+
+
+class MemoryLedger:
+    """A `Ledger` that is gone with its object. `rows` is for tests to look at."""
+
+    def __init__(self, clock: Callable[[], float] = time) -> None:
+        self._clock = clock
+        self._seed = randbits(64)
+        self.rows: dict[int, Row] = {}
+        self.robots: dict[tuple[str, str], RobotsNote] = {}
+
+    def restore(self) -> Restored:
+        """See `Ledger.restore`."""
+        rows = self.rows.values()
+        for row in rows:
+            if row.state is State.LEASED:
+                row.state = State.QUEUED
+        states: dict[str, int] = {}
+        depths: dict[int, int] = {}
+        for row in rows:
+            states[row.state] = states.get(row.state, 0) + 1
+            if row.state not in FINAL:
+                depths[row.born.link.depth] = depths.get(row.born.link.depth, 0) + 1
+        hosts = {row.born.link.host for row in rows if row.state is State.QUEUED}
+        return Restored(
+            seed=self._seed,
+            last_id=len(rows),
+            hosts=sorted(hosts),
+            open_depths=depths,
+            states=states,
+            robots=[note for note in self.robots.values() if note.host in hosts],
+            fingerprints=(row.born.fingerprint for row in rows),
+        )
+
+    def load(self, host: str, after: tuple[int, int], limit: int) -> list[tuple[Request, float]]:
+        """See `Ledger.load`."""
+        found = sorted(
+            (row.born.link.depth, id)
+            for id, row in self.rows.items()
+            if row.state is State.QUEUED and row.born.link.host == host
+        )
+        return [self._request(id) for depth, id in found if (depth, id) > after][:limit]
+
+    def apply(self, changes: Changes) -> None:
+        """See `Ledger.apply`."""
+        for born in changes.born:
+            skip = born.link.skip
+            state = State.QUEUED if skip is None else State.SKIPPED
+            self.rows[born.id] = Row(born=born, state=state, reason=skip)
+        for id in changes.leased:
+            self.rows[id].state = State.LEASED
+            self.rows[id].attempts += 1
+        for id in changes.released:
+            self.rows[id].state = State.QUEUED
+            self.rows[id].attempts -= 1
+        for settled in changes.settled:
+            row = self.rows[settled.id]
+            row.state, row.reason, row.last = settled.state, settled.reason, settled
+        for note in changes.robots:
+            self.robots[note.host, note.scheme] = note
+
+    def close(self) -> None:
+        """See `Ledger.close`."""
+
+    def _request(self, id: int) -> tuple[Request, float]:
+        row = self.rows[id]
+        link = row.born.link
+        referrer = self.rows.get(row.born.referrer)
+        request = Request(
+            id=id,
+            url=link.url,
+            host=link.host,
+            depth=link.depth,
+            hops=link.hops,
+            attempt=row.attempts + 1,
+            referrer=referrer.born.link.url if referrer else None,
+        )
+        return request, (row.last.due - self._clock() if row.last else 0.0)

@@ -1,0 +1,201 @@
+"""The ledger in SQLite: `frontier.db`, one row for every URL ever accepted.
+
+Rows are appended in the order of acceptance, and one small partial index holds what is queued:
+so writing stays sequential however large the crawl. Which URLs are known is not asked of the
+file but of the set in memory, which is read back from here on opening.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from secrets import randbits
+from time import time
+
+import apsw
+
+from asyncmultispider.frontier.base import Changes, Restored, RobotsNote
+from asyncmultispider.model import Request, State
+from asyncmultispider.sqlite import open_database, read_database, storage_errors
+
+APPLICATION_ID = 0x414D5346  # "AMSF"
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS urls(
+    id INTEGER PRIMARY KEY,
+    state TEXT NOT NULL,
+    reason TEXT,
+    url TEXT NOT NULL,
+    host TEXT NOT NULL,
+    depth INTEGER NOT NULL,
+    hops INTEGER NOT NULL,
+    referrer INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due REAL NOT NULL DEFAULT 0,
+    status INTEGER,
+    at REAL,
+    elapsed REAL
+);
+CREATE INDEX IF NOT EXISTS queued ON urls(host, depth, id) WHERE state = 'queued';
+CREATE TABLE IF NOT EXISTS tries(
+    url_id INTEGER NOT NULL, at REAL NOT NULL, elapsed REAL NOT NULL,
+    reason TEXT, status INTEGER, detail TEXT
+);
+CREATE TABLE IF NOT EXISTS robots(
+    host TEXT, scheme TEXT, at REAL NOT NULL, text BLOB NOT NULL, PRIMARY KEY(host, scheme)
+) WITHOUT ROWID;
+"""
+
+INSERT = """INSERT INTO urls(id, state, reason, url, host, depth, hops, referrer, fingerprint)
+VALUES(?,?,?,?,?,?,?,?,?)"""
+LEASE = "UPDATE urls SET state='leased', attempts=attempts+1 WHERE id=?"
+RELEASE = "UPDATE urls SET state='queued', attempts=attempts-1 WHERE id=? AND state='leased'"
+SETTLE = "UPDATE urls SET state=?, reason=?, status=?, at=?, elapsed=?, due=? WHERE id=?"
+TRY = "INSERT INTO tries(url_id, at, elapsed, reason, status, detail) VALUES(?,?,?,?,?,?)"
+ROBOTS = "INSERT OR REPLACE INTO robots(host, scheme, at, text) VALUES(?,?,?,?)"
+LOAD = """
+SELECT id, url, host, depth, hops, attempts,
+       (SELECT r.url FROM urls r WHERE r.id = urls.referrer), due
+FROM urls INDEXED BY queued
+WHERE state='queued' AND host=? AND (depth, id) > (?, ?) ORDER BY depth, id LIMIT ?"""
+
+
+class SqliteLedger:
+    """A `Ledger` in the file at `path`, made when it is not there."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time) -> None:
+        self._path = path
+        self._clock = clock
+        self._db = open_database(path, APPLICATION_ID, SCHEMA)
+        with storage_errors(path):
+            self._db.execute("INSERT OR IGNORE INTO meta VALUES('seed', ?)", (_signed(randbits(64)),))
+
+    def meta(self, key: str) -> str | None:
+        """A note about the crawl as a whole."""
+        with storage_errors(self._path):
+            value = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).get
+        return None if value is None else str(value)
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep a note about the crawl as a whole."""
+        with storage_errors(self._path):
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))
+
+    def restore(self) -> Restored:
+        """See `Ledger.restore`."""
+        db = self._db
+        with storage_errors(self._path):
+            db.execute("UPDATE urls SET state='queued' WHERE state='leased'")
+            hosts = [row[0] for row in db.execute("SELECT DISTINCT host FROM urls WHERE state='queued'")]
+            return Restored(
+                seed=_unsigned(db.execute("SELECT value FROM meta WHERE key='seed'").get),
+                last_id=db.execute("SELECT coalesce(max(id), 0) FROM urls").get,
+                hosts=hosts,
+                open_depths=dict(
+                    db.execute("SELECT depth, count(*) FROM urls WHERE state='queued' GROUP BY depth")
+                ),
+                states=dict(db.execute("SELECT state, count(*) FROM urls GROUP BY state")),
+                robots=[
+                    RobotsNote(host=host, scheme=scheme, at=at, text=text)
+                    for host, scheme, at, text in db.execute(
+                        "SELECT host, scheme, at, text FROM robots WHERE host IN "
+                        "(SELECT host FROM urls WHERE state='queued')"
+                    )
+                ],
+                fingerprints=self._fingerprints(),
+            )
+
+    def load(self, host: str, after: tuple[int, int], limit: int) -> list[tuple[Request, float]]:
+        """See `Ledger.load`."""
+        now = self._clock()
+        with storage_errors(self._path):
+            return [
+                (
+                    Request(
+                        id=id,
+                        url=url,
+                        host=host,
+                        depth=depth,
+                        hops=hops,
+                        attempt=attempts + 1,
+                        referrer=referrer,
+                    ),
+                    due - now if due else 0.0,
+                )
+                for id, url, host, depth, hops, attempts, referrer, due in self._db.execute(
+                    LOAD, (host, *after, limit)
+                )
+            ]
+
+    def apply(self, changes: Changes) -> None:
+        """See `Ledger.apply`."""
+        with storage_errors(self._path), self._db as db:
+            if changes.born:
+                db.executemany(INSERT, _rows(changes))
+            if changes.leased:
+                db.executemany(LEASE, [(id,) for id in changes.leased])
+            if changes.released:
+                db.executemany(RELEASE, [(id,) for id in changes.released])
+            if changes.settled:
+                db.executemany(
+                    SETTLE,
+                    [(s.state, s.reason, s.status, s.at, s.elapsed, s.due, s.id) for s in changes.settled],
+                )
+                tries = [
+                    (s.id, s.at, s.elapsed, s.reason, s.status, s.detail)
+                    for s in changes.settled
+                    if s.at is not None and s.state is not State.DONE
+                ]
+                db.executemany(TRY, tries)
+            if changes.robots:
+                db.executemany(ROBOTS, [(n.host, n.scheme, n.at, n.text) for n in changes.robots])
+
+    def close(self) -> None:
+        """See `Ledger.close`."""
+        with storage_errors(self._path):
+            self._db.close()
+
+    def _fingerprints(self) -> Iterator[int]:
+        with storage_errors(self._path):
+            for (mark,) in self._db.execute("SELECT fingerprint FROM urls"):
+                yield _unsigned(mark)
+
+
+def read_meta(path: Path, key: str) -> str | None:
+    """A note about the crawl, from a ledger that somebody else may be writing."""
+    db = read_database(path, APPLICATION_ID)
+    try:
+        with storage_errors(path):
+            value = db.execute("SELECT value FROM meta WHERE key=?", (key,)).get
+    finally:
+        db.close()
+    return None if value is None else str(value)
+
+
+def _rows(changes: Changes) -> list[tuple[object, ...]]:
+    rows = []
+    for born in changes.born:
+        link = born.link
+        state = State.QUEUED if link.skip is None else State.SKIPPED
+        rows.append(
+            (
+                born.id,
+                state,
+                link.skip,
+                link.url,
+                link.host,
+                link.depth,
+                link.hops,
+                born.referrer,
+                _signed(born.fingerprint),
+            )
+        )
+    return rows
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 64) if value >> 63 else value
+
+
+def _unsigned(value: int) -> int:
+    return value & 0xFFFF_FFFF_FFFF_FFFF

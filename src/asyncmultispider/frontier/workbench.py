@@ -1,0 +1,324 @@
+"""The hosts of a frontier, ordered by when each may be visited next.
+
+Politeness is the order: a host sits on the heap at the time of its next visit, so nothing polls
+and nothing sleeps in a worker. Modelled on BUbiNG's workbench (Boldi et al., 2018, section 4.3).
+
+Always true: a host is on the heap exactly when it has something to hand out, a free slot, and no
+robots.txt under way; only the heads of the queues are in memory, the rest waits in the ledger.
+"""
+
+from collections.abc import Callable, Iterator
+from heapq import heappop, heappush
+from math import inf
+
+from msgspec import Struct
+
+from asyncmultispider.model import Outcome, Reason, Request, State
+from asyncmultispider.politeness import Manners, Pace
+from asyncmultispider.robots import ALLOW_ALL, Robots
+
+HEADS = 256
+"""Most requests of one host's queue that are held in memory."""
+ALL_HEADS = 32_768
+"""About as many requests are held for all hosts together: with many hosts each holds fewer."""
+ROBOTS_AGE = 24 * 3600.0
+"""Seconds for which a robots.txt is good (RFC 9309 section 2.4)."""
+ROBOTS_HOPS = 5
+"""Redirects of a robots.txt that are followed (RFC 9309 section 2.3.1.2)."""
+CLOSED_AT_ONCE = 4096
+"""Refused URLs that one `take` closes before it looks at the time again."""
+
+Load = Callable[[str, tuple[int, int], int], list[tuple[Request, float]]]
+
+
+class Refusal(Struct, frozen=True):
+    """The end of every URL of a host that can't be asked."""
+
+    state: State
+    reason: Reason
+
+
+GONE = Refusal(State.SUSPENDED, Reason.UNREACHABLE)
+FORBIDDEN = Refusal(State.SKIPPED, Reason.ROBOTS)
+
+
+class Gate:
+    """What is known of one robots.txt: unasked, or rules, or that it can't be had."""
+
+    __slots__ = ("attempt", "hops", "refusal", "rules", "scheme", "until", "url")
+
+    def __init__(self, scheme: str, host: str) -> None:
+        self.scheme = scheme
+        self.url = f"{scheme}://{host}/robots.txt"
+        self.hops = 0
+        self.attempt = 1
+        self.rules: Robots | None = None
+        self.refusal: Refusal | None = None
+        self.until = -inf
+
+    def settle(self, now: float, rules: Robots | None, refusal: Refusal | None) -> None:
+        """Hold for a day what was learnt."""
+        self.rules, self.refusal = rules, refusal
+        self.until = now + ROBOTS_AGE
+        self.hops, self.attempt = 0, 1
+
+
+class Host:
+    """A host: its pace, the head of its queue, the URLs that wait for another try, its rules."""
+
+    __slots__ = (
+        "asking",
+        "cursor",
+        "gates",
+        "heads",
+        "held",
+        "later",
+        "name",
+        "pace",
+        "ready",
+        "refusal",
+        "stamp",
+        "tail",
+    )
+
+    def __init__(self, name: str, manners: Manners) -> None:
+        self.name = name
+        self.pace = Pace(manners)
+        self.heads: list[tuple[int, int, Request]] = []
+        self.cursor = (-1, 0)
+        self.tail = False
+        self.later: list[tuple[float, int, Request]] = []
+        self.gates: dict[str, Gate] = {}
+        self.asking: Gate | None = None
+        self.refusal: Refusal | None = None
+        self.held = False
+        self.ready: float | None = None
+        self.stamp = 0
+
+    def ready_at(self) -> float | None:
+        """When it may be visited next, by the clock; None when only an event can tell."""
+        if self.asking is not None or not self.pace.free:
+            return None
+        if (self.heads or self.tail) and not self.held:
+            return self.pace.next_at
+        return max(self.pace.next_at, self.later[0][0]) if self.later else None
+
+
+class Workbench:
+    """Hands out requests host by host. The owner keeps the ledger in step.
+
+    `load` reads more of a queue from the ledger; `agent` is our robots.txt product token, or None
+    to ask for no robots.txt at all; `level_by_level` finishes each depth before the next begins,
+    which a crawl with a depth limit needs for a result that does not depend on timing.
+    """
+
+    def __init__(
+        self,
+        manners: Manners,
+        load: Load,
+        *,
+        agent: str | None,
+        level_by_level: bool,
+    ) -> None:
+        self._manners = manners
+        self._load = load
+        self._agent = agent
+        self._hosts: dict[str, Host] = {}
+        self._heap: list[tuple[float, int, Host]] = []
+        self._stamp = 0
+        self._level_by_level = level_by_level
+        self._open_depths: dict[int, int] = {}
+        self._level = 0
+        self._held: list[Host] = []
+
+    def __len__(self) -> int:
+        return len(self._hosts)
+
+    def host(self, name: str) -> Host:
+        """The host of that name, made when it is new."""
+        host = self._hosts.get(name)
+        if host is None:
+            host = self._hosts[name] = Host(name, self._manners)
+        return host
+
+    def opened(self, depth: int, count: int = 1) -> None:
+        """URLs of this depth are accepted and not final."""
+        self._open_depths[depth] = self._open_depths.get(depth, 0) + count
+
+    def closed(self, depth: int) -> None:
+        """A URL of this depth is final. The last of its level opens the next one."""
+        self._open_depths[depth] -= 1
+        if self._level_by_level and not self._open_depths[depth]:
+            self._level = min((d for d, n in self._open_depths.items() if n), default=depth)
+            held, self._held = self._held, []
+            for host in held:
+                host.held = False
+                self.schedule(host)
+
+    def wants(self, host: Host, depth: int, id: int) -> bool:
+        """Whether `push` would hold this URL in memory, or leave it to the ledger."""
+        if host.tail and (depth, id) > host.cursor:
+            return False
+        if len(host.heads) < HEADS:
+            return True
+        # Too many: the farther half goes back to the ledger, where it is already.
+        host.heads.sort()
+        del host.heads[self._share() :]
+        host.cursor = host.heads[-1][:2]
+        host.tail = True
+        return (depth, id) <= host.cursor
+
+    def push(self, host: Host, request: Request, due: float = -inf) -> None:
+        """Queue a request, not to be handed out before `due`."""
+        if due == -inf:
+            host.held = False
+            heappush(host.heads, (request.depth, request.id, request))
+        else:
+            heappush(host.later, (due, request.id, request))
+
+    def schedule(self, host: Host) -> None:
+        """Put the host where it belongs on the heap, after anything about it has changed."""
+        ready = host.ready_at()
+        if ready == host.ready:
+            return
+        host.ready = ready
+        self._stamp += 1
+        host.stamp = self._stamp
+        if ready is not None:
+            heappush(self._heap, (ready, self._stamp, host))
+
+    def take(
+        self, room: int, now: float, refused: list[tuple[Request, Refusal]]
+    ) -> Iterator[Request]:
+        """Requests that may be sent now. URLs that no one may fetch are added to `refused`."""
+        while room > 0 and self._next_visit() <= now and len(refused) < CLOSED_AT_ONCE:
+            host = heappop(self._heap)[2]
+            host.ready = None
+            request = self._next(host, now, refused)
+            if request is not None:
+                host.pace.start(now)
+                room -= 1
+                yield request
+            self.schedule(host)
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until a host may be visited by the clock alone; None if it takes an event."""
+        visit = self._next_visit()
+        return None if visit == inf else max(0.0, visit - now)
+
+    def answered(self, outcome: Outcome, now: float) -> tuple[Host, str] | None:
+        """Take in what asking for robots.txt gave; the host and scheme that have new rules, if any."""
+        host = self.host(outcome.request.host)
+        gate, host.asking = host.asking, None
+        answer = outcome.robots
+        if gate is None or answer is None:  # pragma: no cover - the judge always gives an answer
+            raise AssertionError(f"no robots.txt was asked for: {outcome.request.url}")
+        if answer.text is not None:
+            self.rule(host, gate.scheme, answer.text, now)
+            return host, gate.scheme
+        if answer.redirect is not None:
+            self._redirected(gate, answer.redirect, now)
+        elif outcome.state is State.QUEUED:
+            gate.attempt += 1
+            host.pace.next_at = max(host.pace.next_at, now + outcome.retry_in)
+        else:
+            gate.settle(now, None, _refusal(answer.reason))
+        return None
+
+    def rule(self, host: Host, scheme: str, text: bytes, now: float) -> None:
+        """Let the rules of a robots.txt that was read at `now` hold for a day."""
+        rules = Robots.parse(text)
+        self._gate(host, scheme).settle(now, rules, None)
+        host.pace.ask_for(rules.crawl_delay(self._agent or "*"))
+
+    def settle(self, host: Host, outcome: Outcome, now: float) -> None:
+        """A transfer from the host ended: adjust its pace, and give it up when it is gone."""
+        host.pace.finish(now, outcome.elapsed, overloaded=outcome.overloaded, wait=outcome.wait)
+        if host.pace.gone and host.refusal is None:
+            host.refusal = GONE
+            for _, _, request in host.later:
+                self.push(host, request)
+            host.later.clear()
+
+    def _gate(self, host: Host, scheme: str) -> Gate:
+        gate = host.gates.get(scheme)
+        if gate is None:
+            gate = host.gates[scheme] = Gate(scheme, host.name)
+        return gate
+
+    def _redirected(self, gate: Gate, target: str, now: float) -> None:
+        gate.hops += 1
+        if gate.hops > ROBOTS_HOPS:
+            gate.settle(now, ALLOW_ALL, None)
+        else:
+            gate.url = target
+
+    def _next_visit(self) -> float:
+        heap = self._heap
+        while heap:
+            ready, stamp, host = heap[0]
+            if host.stamp == stamp:
+                return ready
+            heappop(heap)
+        return inf
+
+    def _next(
+        self, host: Host, now: float, refused: list[tuple[Request, Refusal]]
+    ) -> Request | None:
+        while host.later and host.later[0][0] <= now:
+            self.push(host, heappop(host.later)[2])
+        while len(refused) < CLOSED_AT_ONCE and (host.heads or self._refill(host, now)):
+            request = host.heads[0][2]
+            if self._level_by_level and request.depth > self._level:
+                host.held = True
+                self._held.append(host)
+                return None
+            gate = self._gate_for(host, request)
+            if gate is not None and now >= gate.until:
+                host.asking = gate
+                return _robots_request(host, gate)
+            heappop(host.heads)
+            refusal = host.refusal if gate is None else self._judge(gate, request)
+            if refusal is None:
+                return request
+            refused.append((request, refusal))
+        return None
+
+    def _gate_for(self, host: Host, request: Request) -> Gate | None:
+        if self._agent is None or host.refusal is not None:
+            return None
+        return self._gate(host, request.url.partition(":")[0])
+
+    def _judge(self, gate: Gate, request: Request) -> Refusal | None:
+        if gate.rules is None:
+            return gate.refusal
+        return None if gate.rules.allows(request.url, self._agent or "*") else FORBIDDEN
+
+    def _share(self) -> int:
+        return max(8, min(HEADS // 2, ALL_HEADS // len(self._hosts)))
+
+    def _refill(self, host: Host, now: float) -> bool:
+        while host.tail and not host.heads:
+            limit = self._share()
+            waiting = {id for _, id, _ in host.later}
+            rows = self._load(host.name, host.cursor, limit)
+            host.tail = len(rows) == limit
+            for request, wait in rows:
+                host.cursor = (request.depth, request.id)
+                if request.id not in waiting:
+                    self.push(host, request, now + wait if wait > 0 else -inf)
+        return bool(host.heads)
+
+
+def _refusal(reason: Reason | None) -> Refusal:
+    # No answer at all: the pages would fail alike. A server error: the rules are unknown, and
+    # nothing is allowed until they can be read (RFC 9309 section 2.3.1.4).
+    if reason is None:
+        return Refusal(State.SUSPENDED, Reason.ROBOTS_UNAVAILABLE)
+    return Refusal(State.FAILED, reason)
+
+
+def _robots_request(host: Host, gate: Gate) -> Request:
+    return Request(
+        id=0, url=gate.url, host=host.name, hops=gate.hops, attempt=gate.attempt, robots=True
+    )

@@ -1,0 +1,64 @@
+"""`log.jsonl`: a line for each thing a person may want to look up after a crawl."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec import json
+
+from asyncmultispider.errors import StorageError
+from asyncmultispider.model import Outcome, State
+from asyncmultispider.observe import Observer
+
+
+class Journal(Observer):
+    """Appends JSON lines: starts and stops, and every try that did not give a page."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file = path.open("ab")
+        except OSError as error:
+            raise StorageError(f"{str(path)!r}: {error.strerror}") from error
+
+    def note(self, event: str, **facts: object) -> None:
+        """Write one line now."""
+        self._write([{"at": _now(), "event": event, **facts}])
+
+    def committed(self, outcomes: Sequence[Outcome], in_flight: int) -> None:
+        """See `Observer.committed`."""
+        self._write([_line(outcome) for outcome in outcomes if outcome.state is not State.DONE])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _write(self, lines: Sequence[dict[str, object]]) -> None:
+        if not lines:
+            return
+        try:
+            self._file.write(b"".join(json.encode(line) + b"\n" for line in lines))
+            self._file.flush()
+        except OSError as error:
+            raise StorageError(f"{str(self._path)!r}: {error.strerror}") from error
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _line(outcome: Outcome) -> dict[str, object]:
+    request = outcome.request
+    event = "retry" if outcome.state is State.QUEUED else outcome.state.value
+    line = {
+        "at": _now(),
+        "event": event,
+        "url": request.url,
+        "reason": outcome.reason,
+        "try": request.attempt,
+        "retry_in": round(outcome.retry_in, 3) or None,
+        "detail": outcome.detail,
+    }
+    if outcome.robots is not None:
+        line["reason"] = outcome.robots.reason or "robots-unavailable"
+    return {key: value for key, value in line.items() if value is not None}

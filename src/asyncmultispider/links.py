@@ -1,0 +1,62 @@
+"""From the hrefs of a page to links for the frontier, at the cost of the new ones only."""
+
+import re
+from collections.abc import Iterable
+
+from asyncmultispider.model import Link
+from asyncmultispider.urls import canonicalize, host_of, is_web
+from asyncmultispider.urls.scope import Scope
+
+REMEMBERED = 200_000
+"""Hrefs that are remembered before all are forgotten; a page of a site repeats most of another's."""
+# These depend on the whole URL of the page; all other references on its directory only.
+_OF_PAGE = re.compile(r"[\x00-\x20]*(?:[?#]|$)")
+
+
+class LinkFilter:
+    """Turns hrefs into links, dropping what it gave out before.
+
+    Pages of one directory share most of their hrefs, so a set difference does most of the work.
+    The filter is only right while every link that it gave out reaches the frontier: call `forget`
+    when one may not have.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._seen: dict[str, set[str]] = {}
+        self._size = 0
+
+    def fresh(self, base: str, hrefs: Iterable[str], depth: int) -> list[Link]:
+        """Links not given out before. `hrefs` are relative to `base`, a canonical URL."""
+        directory = base[: base.partition("?")[0].rindex("/") + 1]
+        seen = self._seen.setdefault(directory, set())
+        new = [href for href in hrefs if href not in seen]
+        urls: dict[str, None] = {}
+        for href in new:
+            try:
+                url = canonicalize(href, base)
+            except ValueError:
+                continue
+            if is_web(url):
+                urls[url] = None
+        self._remember(seen, new)
+        return [self.link(url, depth) for url in urls]
+
+    def link(self, url: str, depth: int, hops: int = 0) -> Link:
+        """A link to a canonical web URL, closed at birth when it is out of scope."""
+        host = host_of(url)
+        skip = self._scope.refuses(url, host)
+        return Link(url=url, host=host, depth=depth, hops=hops, skip=skip)
+
+    def forget(self) -> None:
+        """Give out everything again."""
+        self._seen.clear()
+        self._size = 0
+
+    def _remember(self, seen: set[str], hrefs: list[str]) -> None:
+        if self._size > REMEMBERED:
+            self.forget()
+            return
+        before = len(seen)
+        seen.update(href for href in hrefs if not _OF_PAGE.match(href))
+        self._size += len(seen) - before + 1

@@ -1,0 +1,184 @@
+"""The words of the crawl: frozen structs that travel between its parts.
+
+Instants named `at` are Unix times in seconds (wall clock), durations are seconds.
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+Headers = tuple[tuple[str, str], ...]
+"""Response header fields in the order received; names are lower case."""
+
+
+class State(StrEnum):
+    """Where a URL stands in the ledger. Every accepted URL is in exactly one state."""
+
+    QUEUED = "queued"
+    LEASED = "leased"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    SUSPENDED = "suspended"
+
+
+FINAL = frozenset({State.DONE, State.FAILED, State.SKIPPED, State.SUSPENDED})
+
+
+class Reason(StrEnum):
+    """Why a URL ended as it did. HTTP errors have `http-NNN` instead (see `http_reason`)."""
+
+    # skipped: a rule said no
+    ROBOTS = "robots"
+    SCOPE = "scope"
+    EXCLUDED = "excluded"
+    NOINDEX = "noindex"
+    # failed: the fetch did not give a page
+    TIMEOUT = "timeout"
+    DNS = "dns"
+    CONNECT = "connect"
+    RESET = "reset"
+    TLS = "tls"
+    PROTOCOL = "protocol"
+    TRUNCATED = "truncated"
+    BAD_ENCODING = "bad-encoding"
+    TOO_LARGE = "too-large"
+    TOO_MANY_REDIRECTS = "too-many-redirects"
+    BAD_REDIRECT = "bad-redirect"
+    PRIVATE_ADDRESS = "private-address"
+    PROXY = "proxy"
+    BUG = "bug"
+    # suspended: a person should look
+    ROBOTS_UNAVAILABLE = "robots-unavailable"
+    UNREACHABLE = "unreachable"
+
+
+def http_reason(status: int) -> str:
+    """The reason of a page that the server refused: `http-404`."""
+    return f"http-{status}"
+
+
+class Link(Struct, frozen=True, kw_only=True, gc=False):
+    """A URL on its way into the frontier. `url` is canonical, `host` its host[:port].
+
+    `skip` closes it at birth: it is recorded in the ledger as skipped and never fetched.
+    `hops` counts the redirects that led here in a row.
+    """
+
+    url: str
+    host: str
+    depth: int
+    hops: int = 0
+    skip: Reason | None = None
+
+
+class Request(Struct, frozen=True, kw_only=True, gc=False):
+    """A URL under lease: what a fetcher gets. `id` names the ledger row.
+
+    `attempt` is 1 for the first try. A request for a host's robots.txt has `robots` set;
+    it has no ledger row (its `id` is 0) and `host` says whose rules it asks for.
+    """
+
+    id: int
+    url: str
+    host: str
+    depth: int = 0
+    hops: int = 0
+    attempt: int = 1
+    referrer: str | None = None
+    robots: bool = False
+
+
+class Response(Struct, frozen=True, kw_only=True, gc=False):
+    """What a server answered. `body` has its content encoding undone; redirects are not followed."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    at: float
+    elapsed: float
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header field, by its lower-case name."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+
+class Failure(Struct, frozen=True, kw_only=True, gc=False):
+    """Expected trouble, as a value: no usable answer, and why."""
+
+    reason: Reason
+    detail: str
+    at: float
+    elapsed: float
+
+
+Result = Response | Failure
+
+
+class PageRow(Struct, frozen=True, kw_only=True, gc=False):
+    """A page as the stores get it: one row of `pages` and its body."""
+
+    url: str
+    status: int
+    content_type: str | None
+    charset: str | None
+    title: str | None
+    depth: int
+    referrer: str | None
+    at: float
+    elapsed: float
+    headers: Headers
+    digest: bytes
+    body: bytes
+    canonical: str | None = None
+
+
+class RobotsAnswer(Struct, frozen=True, kw_only=True, gc=False):
+    """What asking for robots.txt gave. Exactly one of the three is meant:
+
+    `text` (the rules; empty allows all), `redirect` (ask there next), or neither: unavailable,
+    and then `reason` is that of a `Failure` or None for a server error.
+    """
+
+    text: bytes | None = None
+    redirect: str | None = None
+    reason: Reason | None = None
+
+
+class Outcome(Struct, frozen=True, kw_only=True, gc=False):
+    """What a try of one request came to: the judge's whole decision.
+
+    `state` is QUEUED when the URL is to be tried again after `retry_in` seconds, else final.
+    `overloaded` says that the host showed strain (429, 503, timeout, no connection);
+    `wait` is the time it asked for (Retry-After), if it did.
+    """
+
+    request: Request
+    state: State
+    reason: str | None
+    at: float
+    elapsed: float
+    status: int | None = None
+    detail: str | None = None
+    page: PageRow | None = None
+    links: tuple[Link, ...] = ()
+    items: tuple[str, ...] = ()
+    retry_in: float = 0.0
+    overloaded: bool = False
+    wait: float = 0.0
+    robots: RobotsAnswer | None = None
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """An answer of the frontier: requests to fetch now, and when to ask again.
+
+    `wait` is the number of seconds after which more may be ready by itself, or None when only
+    a `finish` can bring more. `ended` is true when nothing is queued, leased or pending.
+    """
+
+    requests: list[Request]
+    wait: float | None
+    ended: bool

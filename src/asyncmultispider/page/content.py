@@ -1,0 +1,75 @@
+"""What a response says it is: media type, charset, and directives for robots."""
+
+import codecs
+import re
+from collections.abc import Iterable
+
+from asyncmultispider.model import Response
+
+HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([^\s"';,]+)""", re.IGNORECASE)
+# The signatures of https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type
+_LOOKS_HTML = re.compile(
+    rb"[\t\n\f\r ]*<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p|!--)"
+    rb"[\t\n\f\r >]|[\t\n\f\r ]*<!--",
+    re.IGNORECASE,
+)
+_OPTIONS = re.compile(r"^(?:max-snippet|max-image-preview|max-video-preview|unavailable_after)\b")
+
+
+def media_type(response: Response) -> str | None:
+    """The media type in lower case, without parameters; None when there is no Content-Type."""
+    value = response.header("content-type")
+    if value is None:
+        return None
+    return value.partition(";")[0].strip().lower() or None
+
+
+def header_charset(response: Response) -> str | None:
+    """The charset parameter of the Content-Type field, as it stands there."""
+    found = _CHARSET.search(response.header("content-type") or "")
+    return found[1] if found else None
+
+
+def is_html(response: Response) -> bool:
+    """Whether the body is to be parsed as HTML. Without a Content-Type its first bytes decide."""
+    kind = media_type(response)
+    if kind is None:
+        return _LOOKS_HTML.match(response.body.removeprefix(codecs.BOM_UTF8)[:512]) is not None
+    return kind in HTML_TYPES
+
+
+def decode_text(body: bytes, charset: str | None) -> tuple[str, str]:
+    """Text that is not HTML, and the charset it was read in: BOM, then `charset`, then a guess."""
+    for mark, name in _BOMS:
+        if body.startswith(mark):
+            return body[len(mark) :].decode(name, "replace"), name
+    for name in (charset, "utf-8"):
+        try:
+            return body.decode(name or "utf-8"), (name or "utf-8").lower()
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return body.decode("windows-1252", "replace"), "windows-1252"
+
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+def robots_directives(values: Iterable[str], agent: str) -> frozenset[str]:
+    """The directives of `X-Robots-Tag` fields that are meant for all, or for `agent`.
+
+    A field may begin with a crawler's name: `otherbot: noindex, nofollow`. `none` is both.
+    """
+    found: set[str] = set()
+    for value in values:
+        name, colon, rest = value.partition(":")
+        if colon and "," not in name and not _OPTIONS.match(name.strip().lower()):
+            if name.strip().lower() not in (agent.lower(), "*"):
+                continue
+            value = rest
+        found.update(word.strip() for word in value.lower().split(","))
+    return frozenset(found | {"noindex", "nofollow"} if "none" in found else found)

@@ -1,0 +1,66 @@
+"""One walk over a document for all that a crawl wants to know of it."""
+
+from msgspec import Struct
+from turbohtml import Document, Element, Namespace
+
+from asyncmultispider.page.content import robots_directives
+
+NAVIGATION = {"a": "href", "area": "href", "iframe": "src", "frame": "src"}
+"""Elements that lead a reader to another page, and the attribute that says where."""
+FOLLOWED_RELS = frozenset({"next", "prev", "alternate"})
+"""Kinds of `<link>` that lead to another page."""
+_TAGS = (*NAVIGATION, "link", "base", "meta", "title")
+
+
+class Facts(Struct, kw_only=True):
+    """`hrefs` are as written in the page, each once; `nofollow` those only met with rel=nofollow."""
+
+    hrefs: dict[str, None] = {}
+    nofollow: dict[str, None] = {}
+    base: str | None = None
+    title: str | None = None
+    canonical: str | None = None
+    robots: frozenset[str] = frozenset()
+
+
+def gather(document: Document, agent: str) -> Facts:
+    """Read the facts of a document. `agent` is our product token, for `<meta name=agent>`."""
+    facts = Facts()
+    hrefs, nofollow = facts.hrefs, facts.nofollow
+    for element in document.iter_elements(_TAGS):
+        tag = element.tag
+        if tag in NAVIGATION:
+            href = element.attr(NAVIGATION[tag])
+            if href is not None:
+                rel = element.attr("rel")
+                (nofollow if rel and "nofollow" in rel.lower().split() else hrefs)[href] = None
+        else:
+            _note(facts, element, tag, agent)
+    return facts
+
+
+def _note(facts: Facts, element: Element, tag: str, agent: str) -> None:
+    if tag == "title":
+        if facts.title is None and element.namespace is Namespace.HTML:
+            facts.title = " ".join(element.text.split())
+    elif tag == "base":
+        # The first base element with an href counts (HTML section 2.4.3).
+        if facts.base is None:
+            facts.base = element.attr("href")
+    elif tag == "meta":
+        if (element.attr("name") or "").strip().lower() in ("robots", agent.lower()):
+            facts.robots |= robots_directives([element.attr("content") or ""], agent)
+    else:
+        _note_link(facts, element)
+
+
+def _note_link(facts: Facts, element: Element) -> None:
+    href = element.attr("href")
+    if href is None:
+        return
+    rels = frozenset((element.attr("rel") or "").lower().split())
+    if "canonical" in rels and facts.canonical is None:
+        facts.canonical = href
+    kind = (element.attr("type") or "text/html").strip().lower()
+    if rels & FOLLOWED_RELS and "stylesheet" not in rels and kind.startswith(("text/html", "application/xhtml")):
+        facts.hrefs[href] = None

@@ -1,0 +1,120 @@
+"""`Page`: a response as a reader sees it. Nothing is parsed before it is asked for."""
+
+from functools import cached_property
+
+from turbohtml import Document, parse
+
+from asyncmultispider.model import Headers, Request, Response
+from asyncmultispider.page.content import (
+    decode_text,
+    header_charset,
+    is_html,
+    media_type,
+    robots_directives,
+)
+from asyncmultispider.page.facts import Facts, gather
+from asyncmultispider.urls import canonicalize, encode_href
+
+NO_FACTS = Facts()
+
+
+class Page:
+    """A page: `url, status, headers, body, depth, referrer` as received, the rest on demand.
+
+    `agent` is our robots product token: some pages address a crawler by its name.
+    """
+
+    def __init__(self, request: Request, response: Response, agent: str = "*") -> None:
+        self.url = request.url
+        self.depth = request.depth
+        self.referrer = request.referrer
+        self.status = response.status
+        self.headers: Headers = response.headers
+        self.body = response.body
+        self._response = response
+        self._agent = agent
+
+    def __repr__(self) -> str:
+        return f"<Page {self.status} {self.url}>"
+
+    @cached_property
+    def content_type(self) -> str | None:
+        """The media type in lower case, without parameters; None when the server gave none."""
+        return media_type(self._response)
+
+    @cached_property
+    def is_html(self) -> bool:
+        """Whether it is read as HTML. Other content has no links and no title."""
+        return is_html(self._response)
+
+    @cached_property
+    def document(self) -> Document | None:
+        """The parsed document (WHATWG), None when the page is not HTML or empty."""
+        if not self.is_html or not self.body:
+            return None
+        try:
+            return parse(self.body, encoding=header_charset(self._response), positions=False)
+        except LookupError:  # a charset nobody knows: as if none were given
+            return parse(self.body, positions=False)
+
+    @cached_property
+    def charset(self) -> str | None:
+        """The encoding of the text, by BOM, HTTP, meta or its bytes; None for binary content."""
+        if self.document is not None:
+            return (self.document.encoding or "utf-8").lower()
+        declared = header_charset(self._response)
+        return declared.lower() if declared else None
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Links, title and directives, gathered in one walk."""
+        return NO_FACTS if self.document is None else gather(self.document, self._agent)
+
+    @property
+    def title(self) -> str | None:
+        """The text of the title element, blanks collapsed; None when there is none."""
+        return self.facts.title
+
+    @cached_property
+    def text(self) -> str:
+        """The text a reader sees; of other text types the whole text, of binary content nothing."""
+        if self.document is not None:
+            return self.document.to_text()
+        if self.is_html or not (self.content_type or "").startswith(("text/", "application/json")):
+            return ""
+        return decode_text(self.body, header_charset(self._response))[0]
+
+    @cached_property
+    def base(self) -> str:
+        """What relative links are relative to: the page, or its base element."""
+        return self._resolve(self.facts.base or "") or self.url
+
+    @cached_property
+    def links(self) -> list[str]:
+        """Canonical http and https URLs of the pages it links to, each once, in document order."""
+        found = dict.fromkeys(
+            self._resolve(href, self.base) for href in (*self.facts.hrefs, *self.facts.nofollow)
+        )
+        return [url for url in found if url and url.startswith(("http://", "https://"))]
+
+    @property
+    def canonical(self) -> str | None:
+        """The URL it says it should be known by (RFC 6596), if any."""
+        href = self.facts.canonical
+        return None if href is None else self._resolve(href, self.base)
+
+    @cached_property
+    def robots(self) -> frozenset[str]:
+        """Its directives for us: `noindex`, `nofollow`, from headers and meta elements."""
+        tags = [value for name, value in self.headers if name == "x-robots-tag"]
+        return robots_directives(tags, self._agent) | self.facts.robots
+
+    def encoded(self, href: str) -> str:
+        """A link as its document's encoding means it: the query's non-ASCII characters escaped."""
+        return href if href.isascii() else encode_href(href, self.charset or "utf-8")
+
+    def _resolve(self, href: str, base: str | None = None) -> str | None:
+        try:
+            return canonicalize(self.encoded(href), base or self.url)
+        except ValueError:
+            return None

@@ -1,0 +1,76 @@
+"""Which outcomes are worth another try, and when: `(request, result) -> seconds or None`.
+
+Exponential with jitter. The jitter is drawn from the URL, so the rule stays a pure function.
+"""
+
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from xxhash import xxh32_intdigest
+
+from asyncmultispider.model import Failure, Reason, Request, Response, Result
+
+FIRST_DELAY = 1.0
+MAX_DELAY = 300.0
+MAX_RETRY_AFTER = 3600.0
+"""Most seconds of a `Retry-After` that are waited; a site that asks for more is tried then."""
+
+TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+"""Statuses that often pass: RFC 9110, RFC 6585, RFC 8470, and the 52x of a CDN whose origin failed."""
+
+TRANSIENT_REASONS = frozenset(
+    {
+        Reason.TIMEOUT,
+        Reason.DNS,
+        Reason.CONNECT,
+        Reason.RESET,
+        Reason.PROTOCOL,
+        Reason.TRUNCATED,
+        Reason.PROXY,
+    }
+)
+
+STRAIN_STATUS = frozenset({429, 503})
+STRAIN_REASONS = frozenset({Reason.TIMEOUT, Reason.DNS, Reason.CONNECT})
+
+
+def retry_delay(request: Request, result: Result, retries: int) -> float | None:
+    """Seconds until the next try of this request, or None when it has had its tries."""
+    if request.attempt > retries or not _transient(result):
+        return None
+    backoff = min(FIRST_DELAY * 2.0 ** (request.attempt - 1), MAX_DELAY)
+    jitter = xxh32_intdigest(request.url.encode(), request.attempt) / 2**32
+    return max(backoff * (0.5 + jitter), retry_after(result))
+
+
+def shows_strain(result: Result) -> bool:
+    """Whether the host should be given a rest."""
+    if isinstance(result, Failure):
+        return result.reason in STRAIN_REASONS
+    return result.status in STRAIN_STATUS
+
+
+def retry_after(result: Result) -> float:
+    """Seconds that a `Retry-After` field asks for, 0 without one (RFC 9110 section 10.2.3)."""
+    if isinstance(result, Failure) or result.status not in TRANSIENT_STATUS:
+        return 0.0
+    return _parse_retry_after(result)
+
+
+def _transient(result: Result) -> bool:
+    if isinstance(result, Failure):
+        return result.reason in TRANSIENT_REASONS
+    return result.status in TRANSIENT_STATUS
+
+
+def _parse_retry_after(response: Response) -> float:
+    value = (response.header("retry-after") or "").strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value), MAX_RETRY_AFTER)
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return 0.0
+    if moment.tzinfo is None:  # "-0000": the time is UTC all the same
+        moment = moment.replace(tzinfo=UTC)
+    return min(max(0.0, moment.timestamp() - response.at), MAX_RETRY_AFTER)

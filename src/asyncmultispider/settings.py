@@ -1,0 +1,101 @@
+"""One `Settings` for a crawl, valid on birth."""
+
+import ipaddress
+import math
+from typing import Any, Literal, get_args
+
+from msgspec import Struct
+
+from asyncmultispider import __version__
+from asyncmultispider.errors import UsageError
+
+ScopeName = Literal["host", "domain", "prefix", "any"]
+EngineName = Literal["async"]
+SCOPES: tuple[str, ...] = get_args(ScopeName)
+ENGINES: tuple[str, ...] = get_args(EngineName)
+DEFAULT_USER_AGENT = f"asyncmultispider/{__version__}"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """How to crawl. Raises `UsageError`, naming the option, when a value makes no sense.
+
+    `timeout` bounds a whole request in seconds, `max_body` its decoded body in bytes.
+    `seeds` are canonical URLs. `headers` are extra request header fields.
+    """
+
+    seeds: tuple[str, ...]
+    scope: ScopeName = "host"
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    depth: int | None = None
+    limit: int | None = None
+    engine: EngineName = "async"
+    concurrency: int = 64
+    per_host: int = 2
+    delay: float = 0.0
+    delay_factor: float = 1.0
+    timeout: float = 120.0
+    max_body: int = 64 * 2**20
+    retries: int = 3
+    user_agent: str = DEFAULT_USER_AGENT
+    headers: tuple[tuple[str, str], ...] = ()
+    proxy: str | None = None
+    ignore_robots: bool = False
+    allow_private: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            raise UsageError("no URL to start from: give at least one")
+        _choice("scope", self.scope, SCOPES)
+        _choice("engine", self.engine, ENGINES)
+        _least("concurrency", self.concurrency, 1)
+        _least("per-host", self.per_host, 1)
+        _least("retries", self.retries, 0)
+        _least("max-body", self.max_body, 1)
+        _least("delay", self.delay, 0)
+        _least("delay-factor", self.delay_factor, 0)
+        if not (self.timeout > 0 and math.isfinite(self.timeout)):
+            raise UsageError(f"--timeout must be more than 0 seconds, not {self.timeout}")
+        if self.depth is not None:
+            _least("depth", self.depth, 0)
+        if self.limit is not None:
+            _least("limit", self.limit, 1)
+        for name, value in (*self.headers, ("User-Agent", self.user_agent)):
+            _header(name, value)
+        for cidr in self.allow_private:
+            _cidr(cidr)
+
+    def identity(self) -> dict[str, Any]:
+        """What makes this crawl this crawl: a directory with another identity is not continued."""
+        return {
+            "seeds": sorted(self.seeds),
+            "scope": self.scope,
+            "include": sorted(self.include),
+            "exclude": sorted(self.exclude),
+            "depth": self.depth,
+        }
+
+
+def _choice(option: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UsageError(f"--{option} must be one of {', '.join(known)}, not {value!r}")
+
+
+def _least(option: str, value: float, least: int) -> None:
+    if not (value >= least and math.isfinite(value)):
+        raise UsageError(f"--{option} must be at least {least}, not {value}")
+
+
+def _header(name: str, value: str) -> None:
+    token = name and all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name) and name.isascii()
+    if not token or any(ord(c) < 32 and c != "\t" or ord(c) == 127 for c in value):
+        raise UsageError(f"--header needs 'Name: value' without control characters, not {name!r}")
+
+
+def _cidr(text: str) -> None:
+    if text == "all":
+        return
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise UsageError(f"--allow-private needs a network such as 10.0.0.0/8, or all: {error}") from None

@@ -1,0 +1,73 @@
+"""Opening our SQLite files: one writer, write-ahead log, a format that is checked."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from asyncmultispider.errors import StorageError, UsageError
+
+FORMAT = 1
+"""The version of our files' tables, kept in `PRAGMA user_version`."""
+
+
+def open_database(path: Path, application_id: int, schema: str, *, page_size: int = 4096) -> apsw.Connection:
+    """Open or make a database of ours for writing.
+
+    Raises `UsageError` when the file is not ours, `StorageError` when it can't be written.
+    """
+    with storage_errors(path):
+        db = apsw.Connection(str(path))
+    try:
+        with storage_errors(path):
+            db.set_busy_timeout(5000)
+            _check(db, path, application_id)
+            db.pragma("page_size", page_size)
+            db.pragma("journal_mode", "wal")
+            # A power cut may undo the last commits, in order; a crash of ours undoes none.
+            db.pragma("synchronous", "normal")
+            with db:
+                db.pragma("application_id", application_id)
+                db.pragma("user_version", FORMAT)
+                db.execute(schema)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def read_database(path: Path, application_id: int) -> apsw.Connection:
+    """Open a database of ours for reading, also while a crawl is writing it."""
+    if not path.is_file():
+        raise UsageError(f"no crawl in {str(path.parent)!r}: it has no {path.name}")
+    with storage_errors(path):
+        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        db.set_busy_timeout(5000)
+        _check(db, path, application_id)
+        return db
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Map SQLite's errors at the border."""
+    try:
+        yield
+    except apsw.NotADBError:
+        raise UsageError(f"{str(path)!r} is not a file of this program; it was left as it is") from None
+    except apsw.Error as error:
+        raise StorageError(f"{str(path)!r}: {error}") from error
+
+
+def _check(db: apsw.Connection, path: Path, application_id: int) -> None:
+    found, version = db.pragma("application_id"), db.pragma("user_version")
+    empty = db.execute("SELECT count(*) FROM sqlite_schema").get == 0
+    if empty and not found:
+        return
+    if found != application_id:
+        raise UsageError(f"{str(path)!r} is not a file of this program; it was left as it is")
+    if version != FORMAT:
+        raise UsageError(
+            f"{str(path)!r} has format {version}, this program reads format {FORMAT}: "
+            "use the version that wrote it, or another --dir"
+        )

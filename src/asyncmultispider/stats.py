@@ -1,0 +1,76 @@
+"""What a crawl has done since it started: counts, and the summary at its end."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from asyncmultispider.frontier.base import Stats as FrontierStats
+from asyncmultispider.model import Outcome, State
+from asyncmultispider.observe import Observer
+
+Stopped = Literal["finished", "limit", "interrupted", "failed"]
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """How a crawl stands when a run of it ends.
+
+    `pages, failed, skipped, suspended, queued` count the whole crawl, over all its runs; `fetched`
+    (answers and failures), `bytes` (of bodies), `seconds` and `pages_per_second` this run.
+    """
+
+    pages: int
+    failed: int
+    skipped: int
+    suspended: int
+    queued: int
+    fetched: int
+    bytes: int
+    seconds: float
+    pages_per_second: float
+    stopped: Stopped
+    dir: str
+
+
+class Tally(Observer):
+    """Counts as an observer."""
+
+    def __init__(self) -> None:
+        self.pages = 0
+        self.fetched = 0
+        self.bytes = 0
+        self.in_flight = 0
+        self.trouble: Counter[str] = Counter()
+
+    def committed(self, outcomes: Sequence[Outcome], in_flight: int) -> None:
+        """See `Observer.committed`."""
+        self.in_flight = in_flight
+        for outcome in outcomes:
+            if outcome.request.robots:
+                continue
+            self.fetched += 1
+            if outcome.page is not None:
+                self.pages += 1
+                self.bytes += len(outcome.page.body)
+            elif outcome.reason is not None and outcome.state is not State.SKIPPED:
+                self.trouble[outcome.reason] += 1
+
+    def summary(
+        self, frontier: FrontierStats, *, pages: int, seconds: float, stopped: Stopped, dir: str
+    ) -> Summary:
+        """The summary of a run that took so many seconds."""
+        states = frontier.states
+        return Summary(
+            pages=pages,
+            failed=states[State.FAILED],
+            skipped=states[State.SKIPPED],
+            suspended=states[State.SUSPENDED],
+            queued=states[State.QUEUED] + states[State.LEASED],
+            fetched=self.fetched,
+            bytes=self.bytes,
+            seconds=round(seconds, 3),
+            pages_per_second=round(self.pages / seconds, 1) if seconds else 0.0,
+            stopped=stopped,
+            dir=dir,
+        )

@@ -1,0 +1,1 @@
+"""Stores: where pages and items end up."""

@@ -1,0 +1,19 @@
+"""The stores' port."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from asyncmultispider.model import Outcome
+
+
+class Store(Protocol):
+    """Keeps the pages and items of outcomes.
+
+    Methods raise `StorageError` when nothing more can be kept; what was kept before stays.
+    """
+
+    def write(self, outcomes: Sequence[Outcome]) -> None:
+        """Keep all pages and items of these, or none. A page that is there already is replaced."""
+
+    def close(self) -> None:
+        """Let go of the files. Idempotent."""

@@ -1,0 +1,24 @@
+"""A store in memory, for tests."""
+
+from collections.abc import Sequence
+
+from asyncmultispider.model import Outcome, PageRow
+
+
+class MemoryStore:
+    """A `Store`; look into `pages` (by URL) and `items` (by URL, in order)."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, PageRow] = {}
+        self.items: dict[str, tuple[str, ...]] = {}
+
+    def write(self, outcomes: Sequence[Outcome]) -> None:
+        """See `Store.write`."""
+        for outcome in outcomes:
+            if outcome.page is not None:
+                self.pages[outcome.page.url] = outcome.page
+            if outcome.items:
+                self.items[outcome.request.url] = outcome.items
+
+    def close(self) -> None:
+        """See `Store.close`."""

@@ -1,0 +1,160 @@
+"""Pages, bodies and items in SQLite: `pages.db`, for anyone to query."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import zstandard
+from msgspec import Struct, json
+
+from asyncmultispider.model import Headers, Outcome, PageRow
+from asyncmultispider.sqlite import open_database, read_database, storage_errors
+
+APPLICATION_ID = 0x414D5350  # "AMSP"
+ZSTD_LEVEL = 1
+WORTH_PACKING = 128
+"""Bodies shorter than this many bytes are stored as they are."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS pages(
+    url TEXT UNIQUE, status INTEGER, content_type TEXT, charset TEXT, title TEXT, depth INTEGER,
+    referrer TEXT, fetched_at TEXT, elapsed_ms REAL, size INTEGER, headers TEXT, digest BLOB
+);
+CREATE TABLE IF NOT EXISTS bodies(digest BLOB PRIMARY KEY, encoding TEXT, body BLOB);
+CREATE TABLE IF NOT EXISTS items(url TEXT, n INTEGER, data TEXT, UNIQUE(url, n));
+CREATE TABLE IF NOT EXISTS canonicals(url TEXT PRIMARY KEY, canonical TEXT) WITHOUT ROWID;
+"""
+
+PAGE = "INSERT OR REPLACE INTO pages VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"
+BODY = "INSERT OR IGNORE INTO bodies VALUES(?,?,?)"
+ITEM = "INSERT OR REPLACE INTO items VALUES(?,?,?)"
+CANONICAL = "INSERT OR REPLACE INTO canonicals VALUES(?,?)"
+
+
+class SqliteStore:
+    """A `Store` in the file at `path`, made when it is not there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db = open_database(path, APPLICATION_ID, SCHEMA, page_size=16384)
+        self._packer = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
+
+    def write(self, outcomes: Sequence[Outcome]) -> None:
+        """See `Store.write`."""
+        pages = [outcome.page for outcome in outcomes if outcome.page is not None]
+        items = [
+            (outcome.request.url, n, item)
+            for outcome in outcomes
+            for n, item in enumerate(outcome.items)
+        ]
+        if not pages and not items:
+            return
+        with storage_errors(self._path), self._db as db:
+            db.executemany(BODY, self._new_bodies(pages))
+            db.executemany(PAGE, map(_page_row, pages))
+            canonicals = [(p.url, p.canonical) for p in pages if p.canonical not in (None, p.url)]
+            if canonicals:
+                db.executemany(CANONICAL, canonicals)
+            if items:
+                db.executemany(ITEM, items)
+
+    def count(self) -> int:
+        """The number of pages that are stored."""
+        with storage_errors(self._path):
+            return int(self._db.execute("SELECT count(*) FROM pages").get)
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        with storage_errors(self._path):
+            self._db.close()
+
+    def _new_bodies(self, pages: Sequence[PageRow]) -> Iterator[tuple[bytes, str, bytes]]:
+        execute = self._db.execute
+        for digest, body in {page.digest: page.body for page in pages}.items():
+            if execute("SELECT 1 FROM bodies WHERE digest=?", (digest,)).get is None:
+                yield digest, *self._pack(body)
+
+    def _pack(self, body: bytes) -> tuple[str, bytes]:
+        if len(body) >= WORTH_PACKING:
+            packed = self._packer.compress(body)
+            if len(packed) < len(body):
+                return "zstd", packed
+        return "identity", body
+
+
+class StoredPage(Struct, frozen=True, kw_only=True):
+    """A page as it is read back: a row of `pages` with its body unpacked."""
+
+    url: str
+    status: int
+    content_type: str | None
+    charset: str | None
+    title: str | None
+    depth: int
+    referrer: str | None
+    fetched_at: str
+    elapsed_ms: float
+    size: int
+    headers: str
+    digest: bytes
+    body: bytes
+
+
+def read_pages(path: Path) -> Iterator[StoredPage]:
+    """All pages of a store, in the order in which they were stored."""
+    unpacker = zstandard.ZstdDecompressor()
+    db = read_database(path, APPLICATION_ID)
+    try:
+        with storage_errors(path):
+            for *fields, encoding, body in db.execute(
+                "SELECT pages.*, encoding, body FROM pages JOIN bodies USING(digest) ORDER BY pages.rowid"
+            ):
+                if encoding == "zstd":
+                    body = unpacker.decompress(body)
+                yield StoredPage(**dict(zip(_COLUMNS, fields, strict=True)), body=body)
+    finally:
+        db.close()
+
+
+def read_items(path: Path) -> Iterator[tuple[str, str]]:
+    """All items of a store as (URL, JSON), in order."""
+    db = read_database(path, APPLICATION_ID)
+    try:
+        with storage_errors(path):
+            yield from db.execute("SELECT url, data FROM items ORDER BY rowid")
+    finally:
+        db.close()
+
+
+_COLUMNS = StoredPage.__struct_fields__[:-1]
+
+
+def _page_row(page: PageRow) -> tuple[object, ...]:
+    return (
+        page.url,
+        page.status,
+        page.content_type,
+        page.charset,
+        page.title,
+        page.depth,
+        page.referrer,
+        datetime.fromtimestamp(page.at, UTC).isoformat(timespec="milliseconds"),
+        round(page.elapsed * 1000, 3),
+        len(page.body),
+        _headers_json(page.headers),
+        page.digest,
+    )
+
+
+def _headers_json(headers: Headers) -> str:
+    # One object, for json_extract; a field that came more than once is an array.
+    fields: dict[str, str | list[str]] = {}
+    for name, value in headers:
+        known = fields.get(name)
+        if known is None:
+            fields[name] = value
+        elif isinstance(known, list):
+            known.append(value)
+        else:
+            fields[name] = [known, value]
+    return json.encode(fields).decode()
