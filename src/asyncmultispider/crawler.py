@@ -59,6 +59,7 @@ class Crawl:
             ledger = SqliteLedger(self.directory / FRONTIER)
             stack.callback(ledger.close)
             self.continued = _claim(ledger, self.settings, self.directory)
+            ledger.set_meta("settings", json.encode(_without_secrets(self.settings)).decode())
             self.store = SqliteStore(self.directory / PAGES)
             stack.callback(self.store.close)
             self.frontier = LocalFrontier(ledger, self.settings, now=monotonic(), wall=time())
@@ -220,12 +221,16 @@ def _no_https(failure: Failure) -> bool:
     return failure.reason in (Reason.CONNECT, Reason.TIMEOUT, Reason.RESET)
 
 
-def _write_settings(path: Path, settings: Settings) -> None:
+def _without_secrets(settings: Settings) -> dict[str, object]:
     values = {key: value for key, value in structs.asdict(settings).items() if value is not None}
-    values["headers"] = [f"{name}: ***" for name, _ in settings.headers]
+    values["headers"] = [(name, "***") for name, _ in settings.headers]
     if settings.proxy and "@" in settings.proxy:
         values["proxy"] = f"***@{settings.proxy.rpartition('@')[2]}"
+    return values
+
+
+def _write_settings(path: Path, settings: Settings) -> None:
     try:
-        path.write_text(tomli_w.dumps(values), encoding="utf-8")
+        path.write_text(tomli_w.dumps(_without_secrets(settings)), encoding="utf-8")
     except OSError as error:
         raise StorageError(f"{str(path)!r}: {error.strerror}") from error

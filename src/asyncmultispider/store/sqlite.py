@@ -126,6 +126,17 @@ def read_items(path: Path) -> Iterator[tuple[str, str]]:
         db.close()
 
 
+def totals(path: Path) -> tuple[int, int]:
+    """The number of pages of a store, and of the bytes of their bodies."""
+    db = read_database(path, APPLICATION_ID)
+    try:
+        with storage_errors(path):
+            pages, stored = db.execute("SELECT count(*), coalesce(sum(size), 0) FROM pages").get
+            return pages, stored
+    finally:
+        db.close()
+
+
 _COLUMNS = StoredPage.__struct_fields__[:-1]
 
 

@@ -1,0 +1,149 @@
+"""`crawl`: from options to a running crawl, and its summary."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from msgspec import json
+
+from asyncmultispider.cli.main import FINISHED, INTERRUPTED, NO_PAGES, STORAGE_FAILED
+from asyncmultispider.cli.text import duration, printable, size
+from asyncmultispider.crawler import (
+    FRONTIER,
+    PAGES,
+    Crawl,
+    choose_seeds,
+    default_directory,
+    forget,
+)
+from asyncmultispider.errors import UsageError
+from asyncmultispider.export import export_jsonl, writer_for
+from asyncmultispider.progress import progress
+from asyncmultispider.settings import Settings
+from asyncmultispider.stats import Summary
+from asyncmultispider.urls import parse_seed
+
+
+def crawl_command(
+    *,
+    urls: tuple[str, ...],
+    directory: str | None,
+    outputs: tuple[str, ...],
+    headers: tuple[str, ...],
+    fresh: bool,
+    yes: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **options: Any,
+) -> int:
+    """Run the crawl; the exit code."""
+    typed = _read_urls(urls)
+    # Check everything that can be checked before anything is touched.
+    first = parse_seed(typed[0])[0]
+    draft = Settings(seeds=(first,), headers=parse_headers(headers), **options)
+    for output in outputs:
+        writer_for(output)
+    where = Path(directory) if directory else default_directory(first)
+    if fresh:
+        _confirm_and_forget(where, yes)
+    seeds = choose_seeds(typed, where, draft.proxy)
+    settings = Settings(seeds=tuple(seeds), headers=draft.headers, **options)
+    with Crawl(settings, where).open() as crawl:
+        if not quiet:
+            _greet(crawl)
+        with progress(crawl, quiet=quiet, verbose=verbose) as observers:
+            summary = crawl.run(observers)
+    for output in outputs:
+        export_jsonl(where / PAGES, Path(output))
+    _report(summary, crawl, as_json=as_json, quiet=quiet)
+    return _exit_code(summary)
+
+
+def parse_headers(fields: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """`K: V` into pairs."""
+    pairs = []
+    for field in fields:
+        name, colon, value = field.partition(":")
+        if not colon:
+            raise UsageError(f"--header needs 'Name: value', not {field!r}")
+        pairs.append((name.strip(), value.strip()))
+    return tuple(pairs)
+
+
+def _read_urls(urls: tuple[str, ...]) -> list[str]:
+    typed: list[str] = []
+    for url in urls:
+        if url == "-":
+            typed += [line.strip() for line in sys.stdin if line.strip()]
+        else:
+            typed.append(url)
+    if not typed:
+        raise UsageError("no URL to start from: give at least one, or '-' and a list on standard input")
+    return typed
+
+
+def _confirm_and_forget(where: Path, yes: bool) -> None:
+    if not (where / FRONTIER).exists():
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError(f"--fresh would forget the crawl in {str(where)!r}: add --yes to agree")
+        click.confirm(f"Forget the crawl in {str(where)!r}?", abort=True, err=True)
+    forget(where)
+
+
+def _greet(crawl: Crawl) -> None:
+    states = crawl.frontier.stats().states
+    if crawl.continued:
+        _say(
+            f"continuing the crawl in {crawl.directory}: "
+            f"{states['done']} done, {states['queued']} queued"
+        )
+    else:
+        _say(f"crawling into {crawl.directory}")
+
+
+def _report(summary: Summary, crawl: Crawl, *, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        print(json.encode(summary).decode())
+    if crawl.trouble is not None:
+        _say(f"stopped: {crawl.trouble} (state is safe: run the same command again to continue)")
+    elif summary.stopped == "interrupted":
+        _say("interrupted: run the same command again to continue")
+    if not quiet:
+        _say(_sentence(summary))
+        trouble = crawl.tally.trouble.most_common(5)
+        if trouble:
+            _say("trouble in this run: " + ", ".join(f"{reason} {n}" for reason, n in trouble))
+        if crawl.continued and not summary.fetched and summary.stopped == "finished":
+            _say("nothing was left to do: --fresh forgets the crawl and starts again")
+
+
+def _sentence(summary: Summary) -> str:
+    counts = {
+        "failed": summary.failed,
+        "skipped": summary.skipped,
+        "suspended": summary.suspended,
+        "queued": summary.queued,
+    }
+    rest = "".join(f", {count} {name}" for name, count in counts.items() if count)
+    return (
+        f"{summary.stopped}: {summary.pages} pages{rest}; {summary.fetched} fetched "
+        f"({size(summary.bytes)}) in {duration(summary.seconds)}, {summary.pages_per_second:g} pages/s"
+    )
+
+
+def _exit_code(summary: Summary) -> int:
+    match summary.stopped:
+        case "failed":
+            return STORAGE_FAILED
+        case "interrupted":
+            return INTERRUPTED
+        case _:
+            return FINISHED if summary.pages else NO_PAGES
+
+
+def _say(message: str) -> None:
+    print(printable(message), file=sys.stderr)

@@ -1,0 +1,51 @@
+"""`fetch`: one URL, as the crawler sees it."""
+
+import sys
+
+from asyncmultispider.cli.crawl import parse_headers
+from asyncmultispider.cli.main import NO_PAGES
+from asyncmultispider.cli.text import duration, one_line, printable, size
+from asyncmultispider.crawler import choose_seeds, fetch_once
+from asyncmultispider.model import Failure
+from asyncmultispider.page import Page
+from asyncmultispider.settings import Settings
+
+TEXT_SHOWN = 2000
+"""Characters of text that are shown."""
+
+
+def fetch_command(
+    *, url: str, timeout: float, user_agent: str, headers: tuple[str, ...], proxy: str | None
+) -> int:
+    """Print it; 0 when the server answered, 1 when it could not be had."""
+    seeds = choose_seeds([url], None, proxy)
+    settings = Settings(
+        seeds=tuple(seeds),
+        timeout=timeout,
+        user_agent=user_agent,
+        headers=parse_headers(headers),
+        proxy=proxy,
+    )
+    request, result = fetch_once(settings)
+    if isinstance(result, Failure):
+        print(one_line(f"{request.url}: {result.reason}: {result.detail}"), file=sys.stderr)
+        return NO_PAGES
+    page = Page(request, result)
+    print(one_line(page.url))
+    print(f"status   {page.status}, {size(len(page.body))} in {duration(result.elapsed)}")
+    print(f"type     {one_line(page.content_type or 'not said')}, charset {one_line(page.charset or '-')}")
+    if page.title:
+        print(f"title    {one_line(page.title)}")
+    _list("headers", [f"{name}: {value}" for name, value in page.headers])
+    _list("links", page.links)
+    if page.text.strip():
+        print("\ntext")
+        print(printable(page.text.strip()[:TEXT_SHOWN]))
+    return 0
+
+
+def _list(title: str, lines: list[str]) -> None:
+    if lines:
+        print(f"\n{title} ({len(lines)})")
+        for line in lines:
+            print(f"  {one_line(line)}")

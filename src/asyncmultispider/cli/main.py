@@ -1,0 +1,167 @@
+"""The commands and their options. What they do is imported when it is needed: help is instant."""
+
+import os
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from asyncmultispider import __version__
+from asyncmultispider.cli.text import printable
+from asyncmultispider.errors import StorageError, UsageError
+
+FINISHED, NO_PAGES, WRONG_USAGE, STORAGE_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
+DIRECTORY = click.argument("directory", metavar="DIR", type=click.Path(file_okay=False))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="asyncmultispider")
+def cli() -> None:
+    """Crawl web sites politely, lose no URL, and leave a directory that anyone can query.
+
+    \b
+    asyncmultispider crawl https://example.com       crawl a site into ./example.com.crawl
+    asyncmultispider status example.com.crawl        how far it got
+    sqlite3 example.com.crawl/pages.db "select status, count(*) from pages group by 1"
+
+    Exit codes: 0 the crawl ended, 1 it ended and no page could be fetched, 2 wrong usage,
+    3 disk or database trouble (run again to continue), 130 interrupted (run again to continue).
+    """
+
+
+@cli.command()
+@click.argument("urls", metavar="URL...", nargs=-1)
+@click.option("-d", "--dir", "directory", metavar="DIR", help="Crawl directory.  [default: ./HOST.crawl]")
+@click.option("-o", "--output", "outputs", metavar="FILE.jsonl", multiple=True,
+              help="Also write pages (or items) here when the run ends. Repeatable.")
+@click.option("--engine", metavar="NAME", default="async", show_default=True,
+              help="How to run: async (one event loop).")
+@click.option("-c", "--concurrency", metavar="N", type=int, default=64, show_default=True,
+              help="Transfers in flight.")
+@click.option("--per-host", metavar="N", type=int, default=2, show_default=True,
+              help="Transfers at once to one host.")
+@click.option("--delay", metavar="S", type=float, default=0.0, show_default=True,
+              help="Least seconds between starts to one host.")
+@click.option("--delay-factor", metavar="F", type=float, default=1.0, show_default=True,
+              help="Wait F x the host's last response time; 0 turns it off.")
+@click.option("--scope", metavar="NAME", default="host", show_default=True,
+              help="What to follow: host (same host and port), domain (same registrable domain), "
+                   "prefix (same host and path prefix), any.")
+@click.option("--include", metavar="GLOB", multiple=True,
+              help="Follow only such URLs: '/blog/*' is matched with the path and query, "
+                   "'https://*.org/*' with the URL. Repeatable.")
+@click.option("--exclude", metavar="GLOB", multiple=True, help="Don't follow such URLs. Repeatable.")
+@click.option("--depth", metavar="N", type=int, help="Follow links at most N steps from a seed.")
+@click.option("--limit", metavar="N", type=int, help="Stop when N pages are stored.")
+@click.option("--timeout", metavar="S", type=float, default=120.0, show_default=True,
+              help="Most seconds for a request. Connecting may take 10 of them; 30 without progress "
+                   "end it.")
+@click.option("--max-body", metavar="BYTES", type=int, default=64 * 2**20, show_default=True,
+              help="Largest body, decoded; larger pages fail as too-large.")
+@click.option("--retries", metavar="N", type=int, default=3, show_default=True,
+              help="Tries after the first, for trouble that may pass.")
+@click.option("--user-agent", metavar="S", default=f"asyncmultispider/{__version__}", show_default=True,
+              help="Who we say we are; robots.txt groups are chosen by its first word.")
+@click.option("--header", "headers", metavar="'K: V'", multiple=True,
+              help="Send this request header field. Repeatable.")
+@click.option("--proxy", metavar="URL", help="Go through this http, https or socks5 proxy.")
+@click.option("--ignore-robots", is_flag=True,
+              help="Don't ask for robots.txt; ignore nofollow and noindex.")
+@click.option("--allow-private", metavar="CIDR|all", multiple=True,
+              help="Private addresses that links may lead to. Repeatable.")
+@click.option("--fresh", is_flag=True, help="Forget the crawl in DIR and start again.")
+@click.option("--yes", is_flag=True, help="Don't ask before --fresh forgets.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("-v", "--verbose", is_flag=True, help="Show each page that fails.")
+def crawl(**options: Any) -> None:
+    """Crawl from URL... ('-' reads URLs from standard input).
+
+    The same command continues an interrupted crawl. A URL without a scheme means https, or http
+    where https can't connect.
+    """
+    from asyncmultispider.cli.crawl import crawl_command
+
+    raise SystemExit(crawl_command(**options))
+
+
+@cli.command()
+@click.argument("url")
+@click.option("--timeout", metavar="S", type=float, default=120.0, show_default=True)
+@click.option("--user-agent", metavar="S", default=f"asyncmultispider/{__version__}", show_default=True)
+@click.option("--header", "headers", metavar="'K: V'", multiple=True, help="Repeatable.")
+@click.option("--proxy", metavar="URL")
+def fetch(**options: Any) -> None:
+    """Fetch one URL and show what the crawler sees: status, headers, links, text."""
+    from asyncmultispider.cli.fetch import fetch_command
+
+    raise SystemExit(fetch_command(**options))
+
+
+@cli.command()
+@DIRECTORY
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+def status(directory: str, as_json: bool) -> None:
+    """Show how a crawl stands: URLs by state and reason, hosts, pages, when it ends."""
+    from asyncmultispider.cli.books import status_command
+
+    status_command(directory, as_json)
+
+
+@cli.command()
+@DIRECTORY
+@click.option("--state", metavar="S", help="Only URLs in this state: queued, leased, done, failed, "
+                                           "skipped, suspended.")
+@click.option("--host", metavar="H", help="Only URLs of this host (with :port where it has one).")
+def urls(directory: str, state: str | None, host: str | None) -> None:
+    """Print the ledger: a line per URL with state, reason and url, tabs between."""
+    from asyncmultispider.cli.books import urls_command
+
+    urls_command(directory, state, host)
+
+
+@cli.command()
+@DIRECTORY
+@click.argument("url")
+def explain(directory: str, url: str) -> None:
+    """Tell everything known of one URL: how it was found, its tries, why it ended so."""
+    from asyncmultispider.cli.books import explain_command
+
+    raise SystemExit(explain_command(directory, url))
+
+
+@cli.command()
+@DIRECTORY
+@click.option("--to", "target", metavar="FILE.jsonl", required=True, help="Where to write.")
+def export(directory: str, target: str) -> None:
+    """Write the items of a crawl, or its pages where it has none, as JSON lines."""
+    from asyncmultispider.cli.books import export_command
+
+    raise SystemExit(export_command(directory, target))
+
+
+def main() -> NoReturn:
+    """Run the command line; a user's mistake is one line on stderr, never a traceback."""
+    try:
+        code = cli(standalone_mode=False)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "asyncmultispider"
+        code = _complain(f"{error.format_message()} (see '{command} --help')", WRONG_USAGE)
+    except click.Abort:
+        code = _complain("interrupted", INTERRUPTED)
+    except (UsageError, click.ClickException) as error:
+        code = _complain(str(error), WRONG_USAGE)
+    except StorageError as error:
+        code = _complain(f"{error} (state is safe: run again to continue)", STORAGE_FAILED)
+    except BrokenPipeError:
+        # The reader of our output has gone: say nothing, and let no flush at exit complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    raise SystemExit(code or 0)
+
+
+def _complain(message: str, code: int) -> int:
+    line = " ".join(printable(message).split())
+    print(f"asyncmultispider: {line}", file=sys.stderr)
+    return code

@@ -1,0 +1,75 @@
+"""Writing what a crawl stored to other formats."""
+
+import os
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from msgspec import Raw, json, structs
+
+from asyncmultispider.errors import StorageError, UsageError
+from asyncmultispider.page.content import decode_text
+from asyncmultispider.store.sqlite import StoredPage, read_items, read_pages
+
+
+def writer_for(target: str) -> str:
+    """The format that a target's ending asks for. Raises `UsageError` for one that is not known."""
+    if not target.endswith(".jsonl"):
+        raise UsageError(f"can't tell the format of {target!r}: it must end in .jsonl")
+    return "jsonl"
+
+
+def export_jsonl(pages_db: Path, target: Path) -> int:
+    """Write the items, or the pages where there are none, as JSON lines; the number of lines.
+
+    The file appears whole or not at all. A page's text is in `body`, decoded; what is not text is
+    in `body_base64`. An item has the URL it came from in `url` beside its own fields in `item`.
+    """
+    lines = 0
+    folder = target.parent
+    try:
+        with NamedTemporaryFile(dir=folder, prefix=f".{target.name}.", delete=False) as file:
+            try:
+                for line in _lines(pages_db):
+                    file.write(line)
+                    file.write(b"\n")
+                    lines += 1
+                file.flush()
+                os.chmod(file.name, 0o666 & ~_umask())
+                os.replace(file.name, target)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise StorageError(f"can't write {str(target)!r}: {error.strerror}") from error
+    return lines
+
+
+def _lines(pages_db: Path) -> Iterator[bytes]:
+    items = False
+    for url, data in read_items(pages_db):
+        items = True
+        yield json.encode({"url": url, "item": Raw(data.encode())})
+    if not items:
+        yield from map(_page_line, read_pages(pages_db))
+
+
+def _page_line(page: StoredPage) -> bytes:
+    fields: dict[str, object] = structs.asdict(page)
+    del fields["body"]
+    fields["headers"] = Raw(page.headers.encode())
+    fields["digest"] = page.digest.hex()
+    if page.charset or (page.content_type or "").startswith("text/"):
+        fields["body"] = decode_text(page.body, page.charset)[0]
+    else:
+        fields["body_base64"] = b64encode(page.body).decode()
+    return json.encode(fields)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,147 @@
+"""What a person sees while a crawl runs: a live display, or a line every few seconds."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event, Thread
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from asyncmultispider.cli.text import duration, one_line, size
+from asyncmultispider.model import Outcome, State
+from asyncmultispider.observe import Observer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from asyncmultispider.crawler import Crawl
+
+EVERY = 5.0
+"""Seconds between two lines where there is no terminal."""
+
+
+class Watcher(Observer):
+    """Remembers what a display needs besides the counts."""
+
+    def __init__(self, crawl: "Crawl") -> None:
+        self._crawl = crawl
+        self._began = monotonic()
+        self._last = (self._began, 0)
+        self._rate = 0.0
+        self._until: float | None = None
+        self.stopping_now = False
+
+    def committed(self, outcomes: Sequence[Outcome], in_flight: int) -> None:
+        """See `Observer.committed`."""
+        self._until = None
+
+    def waiting(self, seconds: float) -> None:
+        """See `Observer.waiting`."""
+        self._until = monotonic() + seconds
+
+    def stopping(self) -> None:
+        """See `Observer.stopping`."""
+        self.stopping_now = True
+
+    def facts(self) -> dict[str, str]:
+        """The figures by name, as a person reads them."""
+        tally = self._crawl.tally
+        stats = self._crawl.frontier.stats()
+        now = monotonic()
+        self._measure(now, tally.fetched)
+        facts = {
+            "pages": f"{tally.pages}",
+            "pages/s": f"{self._rate:.1f}",
+            "in flight": f"{tally.in_flight}",
+            "queued": f"{stats.states[State.QUEUED]}",
+            "hosts": f"{stats.hosts}",
+            "bytes": size(tally.bytes),
+            "time": duration(now - self._began),
+        }
+        trouble = ", ".join(f"{one_line(reason)} {n}" for reason, n in tally.trouble.most_common(4))
+        if trouble:
+            facts["trouble"] = trouble
+        note = self._note(now)
+        if note:
+            facts["now"] = note
+        return facts
+
+    def _measure(self, now: float, fetched: int) -> None:
+        then, before = self._last
+        if now - then >= 1.0:
+            self._rate = (fetched - before) / (now - then)
+            self._last = (now, fetched)
+
+    def _note(self, now: float) -> str | None:
+        if self.stopping_now:
+            return "stopping: finishing what is in flight (Ctrl-C again to stop at once)"
+        if self._until is not None and self._until - now > 1.0:
+            return f"waiting {duration(self._until - now)}: no host may be visited before"
+        return None
+
+
+class Complainer(Observer):
+    """`--verbose`: a line for each page that fails or is tried again."""
+
+    def committed(self, outcomes: Sequence[Outcome], in_flight: int) -> None:
+        """See `Observer.committed`."""
+        for outcome in outcomes:
+            if outcome.state in (State.FAILED, State.QUEUED) and outcome.reason:
+                again = f", again in {duration(outcome.retry_in)}" if outcome.retry_in else ""
+                detail = f" ({outcome.detail.strip().splitlines()[-1]})" if outcome.detail else ""
+                line = f"{outcome.reason}: {outcome.request.url}{detail}{again}"
+                print(one_line(line), file=sys.stderr)
+
+
+@contextmanager
+def progress(crawl: "Crawl", *, quiet: bool, verbose: bool) -> Iterator[list[Observer]]:
+    """Show progress on stderr while the block runs; the observers it needs."""
+    observers: list[Observer] = [Complainer()] if verbose else []
+    if quiet:
+        yield observers
+        return
+    watcher = Watcher(crawl)
+    show = _live if sys.stderr.isatty() else _lines
+    with show(watcher):
+        yield [*observers, watcher]
+
+
+@contextmanager
+def _lines(watcher: Watcher) -> Iterator[None]:
+    ended = Event()
+
+    def run() -> None:
+        while not ended.wait(EVERY):
+            print("; ".join(f"{k} {v}" for k, v in watcher.facts().items()), file=sys.stderr, flush=True)
+
+    thread = Thread(target=run, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
+def _live(watcher: Watcher) -> Iterator[None]:
+    from rich.console import Console
+    from rich.live import Live
+
+    with Live(
+        get_renderable=lambda: _table(watcher),
+        console=Console(stderr=True),
+        refresh_per_second=4,
+        transient=True,
+    ):
+        yield
+
+
+def _table(watcher: Watcher) -> "RenderableType":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    for name, value in watcher.facts().items():
+        table.add_row(Text(name, style="dim"), Text(value, style="bold"))
+    return table
