@@ -31,17 +31,18 @@ def export_jsonl(pages_db: Path, target: Path) -> int:
     folder = target.parent
     try:
         with NamedTemporaryFile(dir=folder, prefix=f".{target.name}.", delete=False) as file:
+            written = Path(file.name)
             try:
                 for line in _lines(pages_db):
                     file.write(line)
                     file.write(b"\n")
                     lines += 1
                 file.flush()
-                os.chmod(file.name, 0o666 & ~_umask())
-                os.replace(file.name, target)
+                written.chmod(0o666 & ~_umask())
+                written.replace(target)
             except BaseException:
                 with suppress(OSError):
-                    os.unlink(file.name)
+                    written.unlink()
                 raise
     except OSError as error:
         raise StorageError(f"can't write {str(target)!r}: {error.strerror}") from error

@@ -101,7 +101,7 @@ class Judge:
             return ()
         else:
             hrefs = page.facts.hrefs
-        if page.charset != "utf-8":
+        if page.charset != "utf-8" and not "".join(hrefs).isascii():
             hrefs = dict.fromkeys(map(page.encoded, hrefs))
         return tuple(self._links.fresh(page.base, hrefs, page.depth + 1))
 
@@ -123,9 +123,7 @@ class Judge:
             links=(link,),
         )
 
-    def _missed(
-        self, request: Request, result: Result, reason: str, detail: str | None
-    ) -> Outcome:
+    def _missed(self, request: Request, result: Result, reason: str, detail: str | None) -> Outcome:
         again = retry_delay(request, result, self._settings.retries)
         return Outcome(
             request=request,

@@ -8,9 +8,9 @@ from asyncmultispider.urls import canonicalize, host_of, is_web
 from asyncmultispider.urls.scope import Scope
 
 REMEMBERED = 200_000
-"""Hrefs that are remembered before all are forgotten; a page of a site repeats most of another's."""
+"""Hrefs that are remembered before all are forgotten."""
 # These depend on the whole URL of the page; all other references on its directory only.
-_OF_PAGE = re.compile(r"[\x00-\x20]*(?:[?#]|$)")
+_OF_PAGE = re.compile(r"[\x00-\x20]*(?:\?|$)")
 
 
 class LinkFilter:
@@ -28,19 +28,28 @@ class LinkFilter:
 
     def fresh(self, base: str, hrefs: Iterable[str], depth: int) -> list[Link]:
         """Links not given out before. `hrefs` are relative to `base`, a canonical URL."""
+        if self._size > REMEMBERED:
+            self.forget()
         directory = base[: base.partition("?")[0].rindex("/") + 1]
         seen = self._seen.setdefault(directory, set())
-        new = [href for href in hrefs if href not in seen]
-        urls: dict[str, None] = {}
-        for href in new:
+        before = len(seen)
+        links = []
+        for href in [href for href in hrefs if href not in seen]:
+            short, mark, _ = href.partition("#")
+            known = mark and short in seen
+            if not _OF_PAGE.match(short):
+                seen.add(href)
+                seen.add(short)
+            if known:
+                continue
             try:
-                url = canonicalize(href, base)
+                url = canonicalize(short, base)
             except ValueError:
                 continue
             if is_web(url):
-                urls[url] = None
-        self._remember(seen, new)
-        return [self.link(url, depth) for url in urls]
+                links.append(self.link(url, depth))
+        self._size += len(seen) - before + 1
+        return links
 
     def link(self, url: str, depth: int, hops: int = 0) -> Link:
         """A link to a canonical web URL, closed at birth when it is out of scope."""
@@ -52,11 +61,3 @@ class LinkFilter:
         """Give out everything again."""
         self._seen.clear()
         self._size = 0
-
-    def _remember(self, seen: set[str], hrefs: list[str]) -> None:
-        if self._size > REMEMBERED:
-            self.forget()
-            return
-        before = len(seen)
-        seen.update(href for href in hrefs if not _OF_PAGE.match(href))
-        self._size += len(seen) - before + 1

@@ -90,7 +90,7 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Response(Struct, frozen=True, kw_only=True, gc=False):
-    """What a server answered. `body` has its content encoding undone; redirects are not followed."""
+    """What a server answered. `body` has its content encoding undone. Redirects are answers."""
 
     status: int
     headers: Headers

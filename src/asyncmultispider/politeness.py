@@ -30,9 +30,7 @@ class Manners(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, settings: Settings) -> "Manners":
         """The manners that these settings ask for."""
-        return cls(
-            slots=settings.per_host, delay=settings.delay, factor=settings.delay_factor
-        )
+        return cls(slots=settings.per_host, delay=settings.delay, factor=settings.delay_factor)
 
 
 class Pace:
@@ -85,7 +83,9 @@ class Pace:
         self._started_at = now
         self.next_at = now + self.gap
 
-    def finish(self, now: float, elapsed: float, *, overloaded: bool = False, wait: float = 0.0) -> None:
+    def finish(
+        self, now: float, elapsed: float, *, overloaded: bool = False, wait: float = 0.0
+    ) -> None:
         """A transfer ended after `elapsed` seconds; the host asked to be left alone for `wait`."""
         self.in_flight -= 1
         if overloaded:

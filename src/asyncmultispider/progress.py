@@ -112,7 +112,11 @@ def _lines(watcher: Watcher) -> Iterator[None]:
 
     def run() -> None:
         while not ended.wait(EVERY):
-            print("; ".join(f"{k} {v}" for k, v in watcher.facts().items()), file=sys.stderr, flush=True)
+            print(
+                "; ".join(f"{k} {v}" for k, v in watcher.facts().items()),
+                file=sys.stderr,
+                flush=True,
+            )
 
     thread = Thread(target=run, name="progress", daemon=True)
     thread.start()

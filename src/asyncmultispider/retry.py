@@ -4,7 +4,6 @@ Exponential with jitter. The jitter is drawn from the URL, so the rule stays a p
 """
 
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 
 from xxhash import xxh32_intdigest
 
@@ -16,7 +15,7 @@ MAX_RETRY_AFTER = 3600.0
 """Most seconds of a `Retry-After` that are waited; a site that asks for more is tried then."""
 
 TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
-"""Statuses that often pass: RFC 9110, RFC 6585, RFC 8470, and the 52x of a CDN whose origin failed."""
+"""Statuses that often pass: RFC 9110, 6585 and 8470, and the 52x of a CDN whose origin failed."""
 
 TRANSIENT_REASONS = frozenset(
     {
@@ -67,6 +66,10 @@ def _parse_retry_after(response: Response) -> float:
     value = (response.header("retry-after") or "").strip()
     if value.isascii() and value.isdigit():
         return min(float(value), MAX_RETRY_AFTER)
+    if not value:
+        return 0.0
+    from email.utils import parsedate_to_datetime  # rarely needed, and slow to import
+
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, OverflowError):

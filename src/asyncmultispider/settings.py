@@ -88,7 +88,7 @@ def _least(option: str, value: float, least: int) -> None:
 
 def _header(name: str, value: str) -> None:
     token = name and all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name) and name.isascii()
-    if not token or any(ord(c) < 32 and c != "\t" or ord(c) == 127 for c in value):
+    if not token or any((ord(c) < 32 and c != "\t") or ord(c) == 127 for c in value):
         raise UsageError(f"--header needs 'Name: value' without control characters, not {name!r}")
 
 
@@ -98,4 +98,6 @@ def _cidr(text: str) -> None:
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError as error:
-        raise UsageError(f"--allow-private needs a network such as 10.0.0.0/8, or all: {error}") from None
+        raise UsageError(
+            f"--allow-private needs a network such as 10.0.0.0/8, or all: {error}"
+        ) from None

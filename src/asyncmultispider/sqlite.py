@@ -12,7 +12,9 @@ FORMAT = 1
 """The version of our files' tables, kept in `PRAGMA user_version`."""
 
 
-def open_database(path: Path, application_id: int, schema: str, *, page_size: int = 4096) -> apsw.Connection:
+def open_database(
+    path: Path, application_id: int, schema: str, *, page_size: int = 4096
+) -> apsw.Connection:
     """Open or make a database of ours for writing.
 
     Raises `UsageError` when the file is not ours, `StorageError` when it can't be written.
@@ -54,7 +56,9 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except apsw.NotADBError:
-        raise UsageError(f"{str(path)!r} is not a file of this program; it was left as it is") from None
+        raise UsageError(
+            f"{str(path)!r} is not a file of this program; it was left as it is"
+        ) from None
     except apsw.Error as error:
         raise StorageError(f"{str(path)!r}: {error}") from error
 

@@ -93,7 +93,10 @@ def export_command(directory: str, target: str) -> int:
     if not (where / FRONTIER).is_file():
         raise UsageError(f"no crawl in {directory!r}: it has no {FRONTIER}")
     if not totals(where / PAGES)[0]:
-        print(f"asyncmultispider: nothing to export: no page is stored in {one_line(directory)!r}", file=sys.stderr)
+        print(
+            f"asyncmultispider: nothing to export: no page is stored in {one_line(directory)!r}",
+            file=sys.stderr,
+        )
         return NO_PAGES
     lines = export_jsonl(where / PAGES, Path(target))
     print(f"{lines} lines in {one_line(target)}", file=sys.stderr)
@@ -107,7 +110,8 @@ def _outlook(running: bool, left: int, recent: int) -> str:
         return f"not running: {left} URLs are left; the same crawl command continues"
     if not recent:
         return f"running: {left} URLs are left, none ended in the last minute"
-    return f"running: {left} URLs are left, {duration(left * RECENT / recent)} at the pace of the last minute"
+    ahead = duration(left * RECENT / recent)
+    return f"running: {left} URLs are left, {ahead} at the pace of the last minute"
 
 
 def _settings(ledger: LedgerReader) -> Settings:

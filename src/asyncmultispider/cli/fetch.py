@@ -33,7 +33,8 @@ def fetch_command(
     page = Page(request, result)
     print(one_line(page.url))
     print(f"status   {page.status}, {size(len(page.body))} in {duration(result.elapsed)}")
-    print(f"type     {one_line(page.content_type or 'not said')}, charset {one_line(page.charset or '-')}")
+    kind, charset = page.content_type or "not said", page.charset or "-"
+    print(f"type     {one_line(kind)}, charset {one_line(charset)}")
     if page.title:
         print(f"title    {one_line(page.title)}")
     _list("headers", [f"{name}: {value}" for name, value in page.headers])

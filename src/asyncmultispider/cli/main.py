@@ -32,44 +32,125 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("urls", metavar="URL...", nargs=-1)
-@click.option("-d", "--dir", "directory", metavar="DIR", help="Crawl directory.  [default: ./HOST.crawl]")
-@click.option("-o", "--output", "outputs", metavar="FILE.jsonl", multiple=True,
-              help="Also write pages (or items) here when the run ends. Repeatable.")
-@click.option("--engine", metavar="NAME", default="async", show_default=True,
-              help="How to run: async (one event loop).")
-@click.option("-c", "--concurrency", metavar="N", type=int, default=64, show_default=True,
-              help="Transfers in flight.")
-@click.option("--per-host", metavar="N", type=int, default=2, show_default=True,
-              help="Transfers at once to one host.")
-@click.option("--delay", metavar="S", type=float, default=0.0, show_default=True,
-              help="Least seconds between starts to one host.")
-@click.option("--delay-factor", metavar="F", type=float, default=1.0, show_default=True,
-              help="Wait F x the host's last response time; 0 turns it off.")
-@click.option("--scope", metavar="NAME", default="host", show_default=True,
-              help="What to follow: host (same host and port), domain (same registrable domain), "
-                   "prefix (same host and path prefix), any.")
-@click.option("--include", metavar="GLOB", multiple=True,
-              help="Follow only such URLs: '/blog/*' is matched with the path and query, "
-                   "'https://*.org/*' with the URL. Repeatable.")
-@click.option("--exclude", metavar="GLOB", multiple=True, help="Don't follow such URLs. Repeatable.")
+@click.option(
+    "-d", "--dir", "directory", metavar="DIR", help="Crawl directory.  [default: ./HOST.crawl]"
+)
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    metavar="FILE.jsonl",
+    multiple=True,
+    help="Also write pages (or items) here when the run ends. Repeatable.",
+)
+@click.option(
+    "--engine",
+    metavar="NAME",
+    default="async",
+    show_default=True,
+    help="How to run: async (one event loop).",
+)
+@click.option(
+    "-c",
+    "--concurrency",
+    metavar="N",
+    type=int,
+    default=64,
+    show_default=True,
+    help="Transfers in flight.",
+)
+@click.option(
+    "--per-host",
+    metavar="N",
+    type=int,
+    default=2,
+    show_default=True,
+    help="Transfers at once to one host.",
+)
+@click.option(
+    "--delay",
+    metavar="S",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Least seconds between starts to one host.",
+)
+@click.option(
+    "--delay-factor",
+    metavar="F",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="Wait F x the host's last response time; 0 turns it off.",
+)
+@click.option(
+    "--scope",
+    metavar="NAME",
+    default="host",
+    show_default=True,
+    help="What to follow: host (same host and port), domain (same registrable domain), "
+    "prefix (same host and path prefix), any.",
+)
+@click.option(
+    "--include",
+    metavar="GLOB",
+    multiple=True,
+    help="Follow only such URLs: '/blog/*' is matched with the path and query, "
+    "'https://*.org/*' with the URL. Repeatable.",
+)
+@click.option(
+    "--exclude", metavar="GLOB", multiple=True, help="Don't follow such URLs. Repeatable."
+)
 @click.option("--depth", metavar="N", type=int, help="Follow links at most N steps from a seed.")
 @click.option("--limit", metavar="N", type=int, help="Stop when N pages are stored.")
-@click.option("--timeout", metavar="S", type=float, default=120.0, show_default=True,
-              help="Most seconds for a request. Connecting may take 10 of them; 30 without progress "
-                   "end it.")
-@click.option("--max-body", metavar="BYTES", type=int, default=64 * 2**20, show_default=True,
-              help="Largest body, decoded; larger pages fail as too-large.")
-@click.option("--retries", metavar="N", type=int, default=3, show_default=True,
-              help="Tries after the first, for trouble that may pass.")
-@click.option("--user-agent", metavar="S", default=f"asyncmultispider/{__version__}", show_default=True,
-              help="Who we say we are; robots.txt groups are chosen by its first word.")
-@click.option("--header", "headers", metavar="'K: V'", multiple=True,
-              help="Send this request header field. Repeatable.")
+@click.option(
+    "--timeout",
+    metavar="S",
+    type=float,
+    default=120.0,
+    show_default=True,
+    help="Most seconds for a request. Connecting may take 10 of them; 30 without progress end it.",
+)
+@click.option(
+    "--max-body",
+    metavar="BYTES",
+    type=int,
+    default=64 * 2**20,
+    show_default=True,
+    help="Largest body, decoded; larger pages fail as too-large.",
+)
+@click.option(
+    "--retries",
+    metavar="N",
+    type=int,
+    default=3,
+    show_default=True,
+    help="Tries after the first, for trouble that may pass.",
+)
+@click.option(
+    "--user-agent",
+    metavar="S",
+    default=f"asyncmultispider/{__version__}",
+    show_default=True,
+    help="Who we say we are; robots.txt groups are chosen by its first word.",
+)
+@click.option(
+    "--header",
+    "headers",
+    metavar="'K: V'",
+    multiple=True,
+    help="Send this request header field. Repeatable.",
+)
 @click.option("--proxy", metavar="URL", help="Go through this http, https or socks5 proxy.")
-@click.option("--ignore-robots", is_flag=True,
-              help="Don't ask for robots.txt; ignore nofollow and noindex.")
-@click.option("--allow-private", metavar="CIDR|all", multiple=True,
-              help="Private addresses that links may lead to. Repeatable.")
+@click.option(
+    "--ignore-robots", is_flag=True, help="Don't ask for robots.txt; ignore nofollow and noindex."
+)
+@click.option(
+    "--allow-private",
+    metavar="CIDR|all",
+    multiple=True,
+    help="Private addresses that links may lead to. Repeatable.",
+)
 @click.option("--fresh", is_flag=True, help="Forget the crawl in DIR and start again.")
 @click.option("--yes", is_flag=True, help="Don't ask before --fresh forgets.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
@@ -89,7 +170,9 @@ def crawl(**options: Any) -> None:
 @cli.command()
 @click.argument("url")
 @click.option("--timeout", metavar="S", type=float, default=120.0, show_default=True)
-@click.option("--user-agent", metavar="S", default=f"asyncmultispider/{__version__}", show_default=True)
+@click.option(
+    "--user-agent", metavar="S", default=f"asyncmultispider/{__version__}", show_default=True
+)
 @click.option("--header", "headers", metavar="'K: V'", multiple=True, help="Repeatable.")
 @click.option("--proxy", metavar="URL")
 def fetch(**options: Any) -> None:
@@ -111,8 +194,11 @@ def status(directory: str, as_json: bool) -> None:
 
 @cli.command()
 @DIRECTORY
-@click.option("--state", metavar="S", help="Only URLs in this state: queued, leased, done, failed, "
-                                           "skipped, suspended.")
+@click.option(
+    "--state",
+    metavar="S",
+    help="Only URLs in this state: queued, leased, done, failed, skipped, suspended.",
+)
 @click.option("--host", metavar="H", help="Only URLs of this host (with :port where it has one).")
 def urls(directory: str, state: str | None, host: str | None) -> None:
     """Print the ledger: a line per URL with state, reason and url, tabs between."""

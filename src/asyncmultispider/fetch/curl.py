@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from functools import lru_cache
 from time import perf_counter, time
 
 import pycurl
@@ -17,7 +18,6 @@ STALL_TIMEOUT = 30.0
 LOWEST_SPEED = 1024
 """Bytes a second below which a transfer counts as stalled."""
 BUFFER = 128 * 1024
-MAX_HEADER_BYTES = 256 * 1024
 MAX_BUFFERED = 64 * 2**20
 """Body bytes in unfinished transfers above which all but one of them have to wait."""
 
@@ -57,6 +57,7 @@ class Transfer:
         self._max_body = settings.max_body
         self._host = ""
         self._refused: str | None = None
+        self.lines: list[bytes] = []
         self._reset("")
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.FOLLOWLOCATION, False)
@@ -75,7 +76,7 @@ class Transfer:
         curl.setopt(pycurl.PROXY, settings.proxy or "")
         curl.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
         curl.setopt(pycurl.WRITEFUNCTION, self._write)
-        curl.setopt(pycurl.HEADERFUNCTION, self._header)
+        curl.setopt(pycurl.HEADERFUNCTION, self.lines.append)
         if not settings.proxy:  # the proxy connects for us, and is the user's own choice
             curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
 
@@ -104,8 +105,6 @@ class Transfer:
             return self._fail(Reason.PRIVATE_ADDRESS, f"{self._refused} is not a public address")
         if self.size > self._max_body:
             return self._fail(Reason.TOO_LARGE, f"more than {self._max_body} bytes")
-        if self._header_bytes > MAX_HEADER_BYTES:
-            return self._fail(Reason.TOO_LARGE, f"more than {MAX_HEADER_BYTES} bytes of header")
         return self._fail(REASONS.get(code, Reason.PROTOCOL), message)
 
     def _fail(self, reason: Reason, detail: str) -> Failure:
@@ -116,20 +115,10 @@ class Transfer:
     def _reset(self, host: str) -> None:
         self._host = host
         self._refused = None
-        self._header_bytes = 0
         self._began = perf_counter()
-        self.lines: list[bytes] = []
+        self.lines.clear()
         self.chunks: list[bytes] = []
         self.size = 0
-
-    def _header(self, line: bytes) -> int | None:
-        self._header_bytes += len(line)
-        if self._header_bytes > MAX_HEADER_BYTES:
-            return 0
-        if line.startswith(b"HTTP/"):  # an interim answer (1xx) came before: forget it
-            self.lines.clear()
-        self.lines.append(line)
-        return None
 
     def _write(self, chunk: bytes) -> int | None:
         self.size += len(chunk)
@@ -144,7 +133,7 @@ class Transfer:
         family, kind, protocol, target = address
         if not self._guard.allows(self._host, target[0]):
             self._refused = target[0]
-            return pycurl.SOCKET_BAD
+            return int(pycurl.SOCKET_BAD)
         return socket.socket(family, kind, protocol)
 
 
@@ -178,7 +167,7 @@ class AsyncTransfer(Transfer):
 
     def _write(self, chunk: bytes) -> int | None:
         if self._fetcher.must_wait(self):
-            return pycurl.WRITEFUNC_PAUSE
+            return int(pycurl.WRITEFUNC_PAUSE)
         answer = super()._write(chunk)
         self._fetcher.buffered += len(chunk)
         return answer
@@ -254,10 +243,22 @@ def _request_headers(settings: Settings) -> list[str]:
 
 def _parse_headers(lines: list[bytes]) -> Headers:
     fields: list[tuple[str, str]] = []
-    for line in lines[1:]:
-        name, colon, value = line.decode("latin-1").partition(":")
-        if colon:
-            fields.append((name.strip().lower(), value.strip()))
-        elif line[:1] in b" \t" and name.strip() and fields:  # obsolete folding, RFC 9112 section 5.2
-            fields[-1] = (fields[-1][0], f"{fields[-1][1]} {name.strip()}")
+    for line in lines:
+        field = _parse_line(line)
+        if field is not None:
+            fields.append(field)
+        elif line.startswith(b"HTTP/"):  # what came before belongs to an interim answer (1xx)
+            fields.clear()
+        elif line[:1] in (b" ", b"\t") and fields:  # obsolete folding, RFC 9112 section 5.2
+            name, value = fields[-1]
+            fields[-1] = name, f"{value} {line.decode('latin-1').strip()}"
     return tuple(fields)
+
+
+@lru_cache(maxsize=1024)
+def _parse_line(line: bytes) -> tuple[str, str] | None:
+    """A header field; a server's answers share most of theirs. None: it begins no field."""
+    if line[:1] in (b" ", b"\t") or line.startswith(b"HTTP/"):
+        return None
+    name, colon, value = line.decode("latin-1").partition(":")
+    return (name.strip().lower(), value.strip()) if colon else None

@@ -44,7 +44,7 @@ class Frontier(Protocol):
 
 
 class Born(Struct, frozen=True, kw_only=True, gc=False):
-    """A new row of the ledger. `referrer` is the row of the page that linked to it, 0 for a seed."""
+    """A new row of the ledger. `referrer` is the `id` of the page that linked to it, or 0."""
 
     id: int
     fingerprint: int
@@ -110,7 +110,7 @@ class Ledger(Protocol):
         """Read what is there; rows that were leased when the last owner died are queued again."""
 
     def load(self, host: str, after: tuple[int, int], limit: int) -> list[tuple[Request, float]]:
-        """The queued rows of a host beyond `(depth, id)`, in that order, each with the seconds to wait."""
+        """The queued rows of a host beyond `(depth, id)`, in order, with the seconds to wait."""
 
     def apply(self, changes: Changes) -> None:
         """Write all of it, or nothing and raise `StorageError`."""

@@ -53,7 +53,9 @@ class LedgerReader:
     def counts(self) -> list[tuple[str, str | None, int]]:
         """URLs by (state, reason), the most frequent first."""
         return list(
-            self._db.execute("SELECT state, reason, count(*) n FROM urls GROUP BY 1, 2 ORDER BY n DESC")
+            self._db.execute(
+                "SELECT state, reason, count(*) n FROM urls GROUP BY 1, 2 ORDER BY n DESC"
+            )
         )
 
     def hosts(self) -> int:
@@ -64,7 +66,11 @@ class LedgerReader:
 
     def finished_since(self, at: float) -> int:
         """URLs that became final since this Unix time."""
-        return int(self._db.execute("SELECT count(*) FROM urls WHERE at >= ? AND state <> 'queued'", (at,)).get)
+        return int(
+            self._db.execute(
+                "SELECT count(*) FROM urls WHERE at >= ? AND state <> 'queued'", (at,)
+            ).get
+        )
 
     def rows(self, state: str | None, host: str | None) -> Iterator[tuple[str, str | None, str]]:
         """(state, reason, url) in the order of discovery."""
@@ -92,7 +98,8 @@ class LedgerReader:
     def tries(self, entry: Entry) -> list[Try]:
         """Its tries that did not give a page, the oldest first."""
         rows = self._db.execute(
-            "SELECT at, elapsed, reason, status, detail FROM tries WHERE url_id=? ORDER BY at", (entry.id,)
+            "SELECT at, elapsed, reason, status, detail FROM tries WHERE url_id=? ORDER BY at",
+            (entry.id,),
         )
         return [Try(**dict(zip(Try.__struct_fields__, row, strict=True))) for row in rows]
 
@@ -105,9 +112,8 @@ class LedgerReader:
 
     def _entry(self, where: str, value: str | int) -> Entry | None:
         names = Entry.__struct_fields__
-        row = self._db.execute(
-            f"SELECT {', '.join(names)} FROM urls WHERE {where}", (value,)  # noqa: S608 - our own words
-        ).fetchone()
+        query = f"SELECT {', '.join(names)} FROM urls WHERE {where}"  # noqa: S608 - our own words
+        row = self._db.execute(query, (value,)).fetchone()
         return None if row is None else Entry(**dict(zip(names, row, strict=True)))
 
 

@@ -10,8 +10,6 @@ from pathlib import Path
 from secrets import randbits
 from time import time
 
-import apsw
-
 from asyncmultispider.frontier.base import Changes, Restored, RobotsNote
 from asyncmultispider.model import Request, State
 from asyncmultispider.sqlite import open_database, read_database, storage_errors
@@ -68,7 +66,9 @@ class SqliteLedger:
         self._clock = clock
         self._db = open_database(path, APPLICATION_ID, SCHEMA)
         with storage_errors(path):
-            self._db.execute("INSERT OR IGNORE INTO meta VALUES('seed', ?)", (_signed(randbits(64)),))
+            self._db.execute(
+                "INSERT OR IGNORE INTO meta VALUES('seed', ?)", (_signed(randbits(64)),)
+            )
 
     def meta(self, key: str) -> str | None:
         """A note about the crawl as a whole."""
@@ -86,13 +86,17 @@ class SqliteLedger:
         db = self._db
         with storage_errors(self._path):
             db.execute("UPDATE urls SET state='queued' WHERE state='leased'")
-            hosts = [row[0] for row in db.execute("SELECT DISTINCT host FROM urls WHERE state='queued'")]
+            hosts = [
+                row[0] for row in db.execute("SELECT DISTINCT host FROM urls WHERE state='queued'")
+            ]
             return Restored(
                 seed=_unsigned(db.execute("SELECT value FROM meta WHERE key='seed'").get),
                 last_id=db.execute("SELECT coalesce(max(id), 0) FROM urls").get,
                 hosts=hosts,
                 open_depths=dict(
-                    db.execute("SELECT depth, count(*) FROM urls WHERE state='queued' GROUP BY depth")
+                    db.execute(
+                        "SELECT depth, count(*) FROM urls WHERE state='queued' GROUP BY depth"
+                    )
                 ),
                 states=dict(db.execute("SELECT state, count(*) FROM urls GROUP BY state")),
                 robots=[
@@ -139,7 +143,10 @@ class SqliteLedger:
             if changes.settled:
                 db.executemany(
                     SETTLE,
-                    [(s.state, s.reason, s.status, s.at, s.elapsed, s.due, s.id) for s in changes.settled],
+                    [
+                        (s.state, s.reason, s.status, s.at, s.elapsed, s.due, s.id)
+                        for s in changes.settled
+                    ],
                 )
                 tries = [
                     (s.id, s.at, s.elapsed, s.reason, s.status, s.detail)
@@ -173,7 +180,7 @@ def read_meta(path: Path, key: str) -> str | None:
 
 
 def _rows(changes: Changes) -> list[tuple[object, ...]]:
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for born in changes.born:
         link = born.link
         state = State.QUEUED if link.skip is None else State.SKIPPED

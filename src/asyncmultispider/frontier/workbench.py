@@ -207,7 +207,7 @@ class Workbench:
         return None if visit == inf else max(0.0, visit - now)
 
     def answered(self, outcome: Outcome, now: float) -> tuple[Host, str] | None:
-        """Take in what asking for robots.txt gave; the host and scheme that have new rules, if any."""
+        """Take in what asking for robots.txt gave; the host and scheme with new rules, if any."""
         host = self.host(outcome.request.host)
         gate, host.asking = host.asking, None
         answer = outcome.robots

@@ -10,8 +10,8 @@ HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([^\s"';,]+)""", re.IGNORECASE)
 # The signatures of https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type
 _LOOKS_HTML = re.compile(
-    rb"[\t\n\f\r ]*<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p|!--)"
-    rb"[\t\n\f\r >]|[\t\n\f\r ]*<!--",
+    rb"[\t\n\f\r ]*<(?:(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b"
+    rb"|body|br|p)[\t\n\f\r >]|!--)",
     re.IGNORECASE,
 )
 _OPTIONS = re.compile(r"^(?:max-snippet|max-image-preview|max-video-preview|unavailable_after)\b")
@@ -44,9 +44,9 @@ def decode_text(body: bytes, charset: str | None) -> tuple[str, str]:
     for mark, name in _BOMS:
         if body.startswith(mark):
             return body[len(mark) :].decode(name, "replace"), name
-    for name in (charset, "utf-8"):
+    for guess in (charset or "utf-8", "utf-8"):
         try:
-            return body.decode(name or "utf-8"), (name or "utf-8").lower()
+            return body.decode(guess), guess.lower()
         except (UnicodeDecodeError, LookupError):
             continue
     return body.decode("windows-1252", "replace"), "windows-1252"

@@ -13,7 +13,7 @@ _TAGS = (*NAVIGATION, "link", "base", "meta", "title")
 
 
 class Facts(Struct, kw_only=True):
-    """`hrefs` are as written in the page, each once; `nofollow` those only met with rel=nofollow."""
+    """`hrefs` are as written in the page, each once; `nofollow` those with rel=nofollow."""
 
     hrefs: dict[str, None] = {}
     nofollow: dict[str, None] = {}
@@ -31,9 +31,13 @@ def gather(document: Document, agent: str) -> Facts:
         tag = element.tag
         if tag in NAVIGATION:
             href = element.attr(NAVIGATION[tag])
-            if href is not None:
-                rel = element.attr("rel")
-                (nofollow if rel and "nofollow" in rel.lower().split() else hrefs)[href] = None
+            if href is None:
+                continue
+            rel = element.attr("rel")
+            if rel is None or "nofollow" not in rel.lower().split():
+                hrefs[href] = None
+            else:
+                nofollow[href] = None
         else:
             _note(facts, element, tag, agent)
     return facts
@@ -55,12 +59,12 @@ def _note(facts: Facts, element: Element, tag: str, agent: str) -> None:
 
 
 def _note_link(facts: Facts, element: Element) -> None:
-    href = element.attr("href")
-    if href is None:
-        return
-    rels = frozenset((element.attr("rel") or "").lower().split())
+    rels = (element.attr("rel") or "").lower().split()
     if "canonical" in rels and facts.canonical is None:
-        facts.canonical = href
+        facts.canonical = element.attr("href")
+    if FOLLOWED_RELS.isdisjoint(rels) or "stylesheet" in rels:
+        return
+    href = element.attr("href")
     kind = (element.attr("type") or "text/html").strip().lower()
-    if rels & FOLLOWED_RELS and "stylesheet" not in rels and kind.startswith(("text/html", "application/xhtml")):
+    if href is not None and kind.startswith(("text/html", "application/xhtml")):
         facts.hrefs[href] = None

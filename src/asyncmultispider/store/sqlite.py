@@ -107,7 +107,8 @@ def read_pages(path: Path) -> Iterator[StoredPage]:
     try:
         with storage_errors(path):
             for *fields, encoding, body in db.execute(
-                "SELECT pages.*, encoding, body FROM pages JOIN bodies USING(digest) ORDER BY pages.rowid"
+                "SELECT pages.*, encoding, body FROM pages JOIN bodies USING(digest) "
+                "ORDER BY pages.rowid"
             ):
                 if encoding == "zstd":
                     body = unpacker.decompress(body)

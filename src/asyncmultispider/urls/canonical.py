@@ -4,6 +4,7 @@ A canonical URL is ASCII, has no fragment, and is its own canonical form. That o
 URL has a path: the host always ends at a slash.
 """
 
+import atexit
 import re
 from functools import lru_cache
 
@@ -90,6 +91,10 @@ def _resolve(text: str, base: str | None) -> str:
 def _parse_base(base: str) -> can_ada.URL:
     """A base, which is never changed; a page's links share one."""
     return can_ada.parse(base)
+
+
+# The binding complains on stderr of objects that outlive the interpreter.
+atexit.register(_parse_base.cache_clear)
 
 
 def _amend(href: str) -> str:

@@ -1,0 +1,5 @@
+"""`python -m asyncmultispider`."""
+
+from asyncmultispider.cli import main
+
+main()

@@ -1,0 +1,41 @@
+"""For tests: a web and a clock in memory, and the conformance suites of the ports.
+
+A spider is tested with a `FakeWeb`, an adapter by its port's suite. A suite is a class of test
+methods for pytest; a subclass says how to make what is tested:
+
+    class TestMyStore(StoreSuite):
+        def make_store(self): ...
+        def read_pages(self): ...
+        def read_items(self): ...
+
+The suites use plain `assert`; for readable failures call
+`pytest.register_assert_rewrite("asyncmultispider.testing")` in a conftest.py.
+"""
+
+from asyncmultispider.fetch.fake import FakeWeb, reply, trouble
+from asyncmultispider.testing.clock import FakeClock
+from asyncmultispider.testing.driver import Driver
+from asyncmultispider.testing.fetchers import AsyncFetcherSuite, FetcherSuite
+from asyncmultispider.testing.frontiers import DurableFrontierSuite, FrontierSuite
+from asyncmultispider.testing.outcomes import again, done, failed, link, rules, rules_at, rules_lost
+from asyncmultispider.testing.stores import StoreSuite
+
+__all__ = [
+    "AsyncFetcherSuite",
+    "Driver",
+    "DurableFrontierSuite",
+    "FakeClock",
+    "FakeWeb",
+    "FetcherSuite",
+    "FrontierSuite",
+    "StoreSuite",
+    "again",
+    "done",
+    "failed",
+    "link",
+    "reply",
+    "rules",
+    "rules_at",
+    "rules_lost",
+    "trouble",
+]

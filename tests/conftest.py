@@ -1,0 +1,54 @@
+"""Fixtures for tests against a real server on this machine."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pycurl
+import pytest
+
+from crawling import Crawled, crawl_site
+from webserver import Certificates, Site
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """An empty site: all is 404, robots.txt too."""
+    with Site() as site:
+        yield site
+
+
+@pytest.fixture
+def other() -> Iterator[Site]:
+    """Another site: another port is another host."""
+    with Site() as site:
+        yield site
+
+
+@pytest.fixture
+def crawl(tmp_path: Path) -> Callable[..., Crawled]:
+    """`crawl_site`, working below the test's folder."""
+    return partial(crawl_site, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """An authority that nobody trusts, until `trusted` makes us."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def trusted(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Certificates:
+    """The authority, trusted by every libcurl handle made from now on.
+
+    pycurl finds the system's certificates by itself and looks at no environment variable.
+    """
+    make = pycurl.Curl
+
+    def curl() -> pycurl.Curl:
+        handle = make()
+        handle.setopt(pycurl.CAINFO, str(certificates.ca_path))
+        return handle
+
+    monkeypatch.setattr(pycurl, "Curl", curl)
+    return certificates
