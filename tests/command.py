@@ -34,7 +34,10 @@ DEADLINE = 60.0
 _SOURCES = str(Path(asyncmultispider.__file__).parents[1])
 _COMMAND = (sys.executable, "-m", "asyncmultispider")
 # Run before the command, in its process: make the terminal on stdin its controlling one.
-_IN_SESSION = "import os, sys; os.close(os.open(os.ttyname(0), os.O_RDWR)); os.execv(sys.argv[1], sys.argv[1:])"
+_IN_SESSION = (
+    "import os, sys; os.close(os.open(os.ttyname(0), os.O_RDWR)); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
 _WITH_FILE_LIMIT = (
     "import os, resource as r, sys; n = int(sys.argv[1]); r.setrlimit(r.RLIMIT_FSIZE, (n, n)); "
     "os.execv(sys.argv[2], sys.argv[2:])"
@@ -191,7 +194,7 @@ def python(code: str, *args: str, keep: tuple[int, ...] = ()) -> Ended:
 
 
 def complaint(*args: object, code: int = 2, **how: Any) -> str:
-    """Run a command that must fail: one line on stderr, which is returned, and nothing on stdout."""
+    """Run a command that must fail: nothing on stdout, one line on stderr, which is returned."""
     ended = run(*args, **how)
     assert "Traceback" not in ended.err, ended.err
     assert ended.code == code, ended

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 import asyncmultispider
-from command import complaint, ledger, python, run, snapshot, start
+from command import Ended, complaint, ledger, python, run, snapshot, start
 from webserver import Reply, Site, no_answer
 
 URL = "http://127.0.0.1:9/"
@@ -200,32 +200,45 @@ def test_a_directory_that_can_not_be_one_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["frontier.db", "pages.db"])
-@pytest.mark.parametrize("kind", ["text", "sqlite", "folder"])
+@pytest.mark.parametrize("kind", ["text", "sqlite"])
 @pytest.mark.parametrize("options", [[], ["--fresh", "--yes"]], ids=["", "fresh"])
 def test_foreign_files_are_left_untouched(
     tmp_path: Path, name: str, kind: str, options: list[str]
 ) -> None:
     path = tmp_path / name
-    if kind == "folder":
-        path.mkdir()
-        (path / "mine").write_bytes(b"mine")
-    elif kind == "text":
+    if kind == "text":
         path.write_bytes(b"my own notes\n" * 100)
     else:
         with contextlib.closing(sqlite3.connect(path)) as db, db:
             db.execute("CREATE TABLE mine(x)")
             db.execute("INSERT INTO mine VALUES(1)")
-
-    def mine() -> dict[str, bytes]:
-        return snapshot(tmp_path, lambda file: name in file.parts)
-
-    before = mine()
-    line = complaint("crawl", URL, "-d", tmp_path, *options)
+    before = path.read_bytes()
+    line = complaint("crawl", URL, "-d", tmp_path, "--retries", "0", *options)
     assert name in line
-    assert mine() == before
+    assert path.read_bytes() == before
     if name == "frontier.db":
         complaint("status", tmp_path)
-        assert mine() == before
+        complaint("export", tmp_path, "--to", tmp_path / "x.jsonl")
+        assert path.read_bytes() == before
+
+
+def test_fresh_forgets_no_foreign_pages(tmp_path: Path) -> None:
+    directory = tmp_path / "dir"
+    assert run("crawl", URL, "-d", directory, "-q", "--retries", "0").code == 1
+    (directory / "pages.db").write_bytes(b"my own notes\n" * 100)
+    before = snapshot(directory)
+    complaint("crawl", URL, "-d", directory, "--retries", "0", "--fresh", "--yes")
+    assert snapshot(directory) == before
+
+
+@pytest.mark.parametrize("name", ["frontier.db", "pages.db", "log.jsonl", "settings.toml", "lock"])
+@pytest.mark.parametrize("options", [[], ["--fresh", "--yes"]], ids=["", "fresh"])
+def test_a_folder_in_the_place_of_a_file(tmp_path: Path, name: str, options: list[str]) -> None:
+    (tmp_path / name).mkdir()
+    ended = run("crawl", URL, "-d", tmp_path, "--retries", "0", *options)
+    assert ended.code in (2, 3)
+    assert len(ended.err.splitlines()) == 1
+    assert str(tmp_path) in ended.err
 
 
 # A crawl to read
@@ -318,7 +331,7 @@ def test_urls_by_state_and_host(crawled: Crawled) -> None:
     host = f"127.0.0.1:{crawled.site.port}"
     assert len(ledger(crawled.directory, "--host", host)) == len(everything) - 1
     failed = ledger(crawled.directory, "--host", host, "--state", "failed")
-    assert sorted(reason for _, reason in failed.values()) == ["bad-redirect", "http-404", "reset"]
+    assert {reason for _, reason in failed.values()} == {"bad-redirect", "http-404", "reset"}
     assert ledger(crawled.directory, "--host", "nobody.invalid") == {}
 
 
@@ -335,7 +348,7 @@ def test_status(crawled: Crawled) -> None:
     for state in ("queued", "leased", "done", "failed", "skipped", "suspended"):
         assert int(figures[state]) == sum(row[0] == state for row in everything.values())
     assert int(figures["accepted"]) == len(everything)
-    assert figures["http-404"] == "1"
+    assert figures["reset"] == "1"
     assert "ended" in ended.out.splitlines()[-1]
 
 
@@ -493,21 +506,47 @@ def test_export_without_pages(tmp_path: Path) -> None:
     assert not target.exists()
 
 
+# Odd standard streams
+
+
+def with_stream(change: str, *args: str, keep: tuple[int, ...] = ()) -> Ended:
+    """Run a command after a change to one of its standard streams."""
+    code = f"""
+import os, sys
+os.{change}
+os.execv(sys.executable, [sys.executable, "-m", "asyncmultispider", *sys.argv[1:]])
+"""
+    ended = python(code, *args, keep=keep)
+    assert "Traceback" not in ended.err, ended.err
+    return ended
+
+
 def test_a_reader_of_our_output_may_go_away(crawled: Crawled) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    code = f"""
-import os, sys
-os.dup2({writer}, 1)
-sys.argv = ["asyncmultispider", "urls", {str(crawled.directory)!r}]
-from asyncmultispider.cli import main
-main()
-"""
     try:
-        ended = python(code, keep=(writer,))
+        args = ("urls", str(crawled.directory))
+        ended = with_stream(f"dup2({writer}, 1)", *args, keep=(writer,))
     finally:
         os.close(writer)
     assert ended.err == ""
+
+
+def test_output_to_a_full_disk(crawled: Crawled) -> None:
+    with Path("/dev/full").open("wb") as full:
+        for command in ("urls", "status"):
+            args = (command, str(crawled.directory))
+            change = f"dup2({full.fileno()}, 1)"
+            ended = with_stream(change, *args, keep=(full.fileno(),))
+            assert ended.code != 0
+            assert len(ended.err.splitlines()) == 1
+
+
+def test_closed_standard_input(crawled: Crawled) -> None:
+    for args in ([URL, "--fresh", "-d", str(crawled.directory)], ["-"]):
+        ended = with_stream("close(0)", "crawl", *args)
+        assert ended.code == 2
+        assert len(ended.err.splitlines()) == 1
 
 
 # Fetch

@@ -16,14 +16,16 @@ _OF_PAGE = re.compile(r"[\x00-\x20]*(?:\?|$)")
 class LinkFilter:
     """Turns hrefs into links, dropping what it gave out before.
 
-    Pages of one directory share most of their hrefs, so a set difference does most of the work.
-    The filter is only right while every link that it gave out reaches the frontier: call `forget`
-    when one may not have.
+    Pages of one directory share most of their hrefs, and pages of one site most of their links:
+    two sets, of hrefs by directory and of URLs, leave little to do for a page that brings nothing
+    new. The filter is right as long as every link that it gave out reaches the frontier: call
+    `forget` when one may not have.
     """
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
-        self._seen: dict[str, set[str]] = {}
+        self._hrefs: dict[str, set[str]] = {}
+        self._urls: set[str] = set()
         self._size = 0
 
     def fresh(self, base: str, hrefs: Iterable[str], depth: int) -> list[Link]:
@@ -31,24 +33,26 @@ class LinkFilter:
         if self._size > REMEMBERED:
             self.forget()
         directory = base[: base.partition("?")[0].rindex("/") + 1]
-        seen = self._seen.setdefault(directory, set())
-        before = len(seen)
+        seen = self._hrefs.setdefault(directory, set())
+        urls = self._urls
+        before = len(seen) + len(urls)
         links = []
         for href in [href for href in hrefs if href not in seen]:
-            short, mark, _ = href.partition("#")
-            known = mark and short in seen
+            short = href.partition("#")[0]
+            if short in seen:
+                seen.add(href)
+                continue
             if not _OF_PAGE.match(short):
                 seen.add(href)
                 seen.add(short)
-            if known:
-                continue
             try:
                 url = canonicalize(short, base)
             except ValueError:
                 continue
-            if is_web(url):
+            if url not in urls and is_web(url):
+                urls.add(url)
                 links.append(self.link(url, depth))
-        self._size += len(seen) - before + 1
+        self._size += len(seen) + len(urls) - before + 1
         return links
 
     def link(self, url: str, depth: int, hops: int = 0) -> Link:
@@ -59,5 +63,6 @@ class LinkFilter:
 
     def forget(self) -> None:
         """Give out everything again."""
-        self._seen.clear()
+        self._hrefs.clear()
+        self._urls.clear()
         self._size = 0

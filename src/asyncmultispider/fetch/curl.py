@@ -8,6 +8,7 @@ from time import perf_counter, time
 import pycurl
 
 from asyncmultispider.fetch.guard import Guard
+from asyncmultispider.fetch.multi import make_multi
 from asyncmultispider.model import Failure, Headers, Reason, Request, Response, Result
 from asyncmultispider.settings import Settings
 
@@ -166,11 +167,11 @@ class AsyncTransfer(Transfer):
         super().__init__(settings, guard)
 
     def _write(self, chunk: bytes) -> int | None:
-        if self._fetcher.must_wait(self):
+        fetcher = self._fetcher
+        if fetcher.buffered > MAX_BUFFERED and fetcher.must_wait(self):
             return int(pycurl.WRITEFUNC_PAUSE)
-        answer = super()._write(chunk)
-        self._fetcher.buffered += len(chunk)
-        return answer
+        fetcher.buffered += len(chunk)
+        return super()._write(chunk)
 
 
 class AsyncCurlFetcher:
@@ -180,7 +181,7 @@ class AsyncCurlFetcher:
         self.buffered = 0
         self._settings = settings
         self._guard = Guard.of(settings)
-        self._multi = pycurl.AsyncCurlMulti()
+        self._multi = make_multi()
         # As many idle connections are kept as transfers may be in flight.
         self._multi.setopt(pycurl.M_MAXCONNECTS, max(64, settings.concurrency))
         self._idle: list[AsyncTransfer] = []
@@ -210,7 +211,7 @@ class AsyncCurlFetcher:
 
     def must_wait(self, transfer: AsyncTransfer) -> bool:
         """Whether to pause this transfer. One always goes on, so that memory is given back."""
-        if self.buffered < MAX_BUFFERED or len(self._paused) >= self._running - 1:
+        if len(self._paused) >= self._running - 1:
             return False
         self._paused.append(transfer)
         return True

@@ -3,8 +3,7 @@
 import codecs
 import re
 from collections.abc import Iterable
-
-from asyncmultispider.model import Response
+from functools import lru_cache
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([^\s"';,]+)""", re.IGNORECASE)
@@ -17,25 +16,18 @@ _LOOKS_HTML = re.compile(
 _OPTIONS = re.compile(r"^(?:max-snippet|max-image-preview|max-video-preview|unavailable_after)\b")
 
 
-def media_type(response: Response) -> str | None:
-    """The media type in lower case, without parameters; None when there is no Content-Type."""
-    value = response.header("content-type")
-    if value is None:
-        return None
-    return value.partition(";")[0].strip().lower() or None
+@lru_cache(maxsize=256)
+def parse_content_type(value: str | None) -> tuple[str | None, str | None]:
+    """Media type in lower case, and the charset as it stands, of a Content-Type field."""
+    kind = (value or "").partition(";")[0].strip().lower() or None
+    charset = _CHARSET.search(value or "")
+    return kind, charset[1] if charset else None
 
 
-def header_charset(response: Response) -> str | None:
-    """The charset parameter of the Content-Type field, as it stands there."""
-    found = _CHARSET.search(response.header("content-type") or "")
-    return found[1] if found else None
-
-
-def is_html(response: Response) -> bool:
-    """Whether the body is to be parsed as HTML. Without a Content-Type its first bytes decide."""
-    kind = media_type(response)
+def is_html(kind: str | None, body: bytes) -> bool:
+    """Whether a body is to be parsed as HTML. Without a media type its first bytes decide."""
     if kind is None:
-        return _LOOKS_HTML.match(response.body.removeprefix(codecs.BOM_UTF8)[:512]) is not None
+        return _LOOKS_HTML.match(body.removeprefix(codecs.BOM_UTF8)[:512]) is not None
     return kind in HTML_TYPES
 
 

@@ -1,26 +1,47 @@
 """`Page`: a response as a reader sees it. Nothing is parsed before it is asked for."""
 
-from functools import cached_property
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, overload
 
 from turbohtml import Document, parse
 
 from asyncmultispider.model import Headers, Request, Response
 from asyncmultispider.page.content import (
     decode_text,
-    header_charset,
     is_html,
-    media_type,
+    parse_content_type,
     robots_directives,
 )
 from asyncmultispider.page.facts import Facts, gather
 from asyncmultispider.urls import canonicalize, encode_href
 
 NO_FACTS = Facts()
+T = TypeVar("T")
+
+
+class lazy(Generic[T]):  # noqa: N801 - used as a decorator
+    """Like `functools.cached_property`, without the lock that it takes before Python 3.12."""
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make = make
+        self._name = make.__name__
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, page: None, owner: type) -> "lazy[T]": ...
+    @overload
+    def __get__(self, page: object, owner: type) -> T: ...
+    def __get__(self, page: object | None, owner: type) -> "lazy[T] | T":
+        if page is None:
+            return self
+        value = page.__dict__[self._name] = self._make(page)
+        return value
 
 
 class Page:
     """A page: `url, status, headers, body, depth, referrer` as received, the rest on demand.
 
+    `content_type` is the media type in lower case without parameters, None when not given.
     `agent` is our robots product token: some pages address a crawler by its name.
     """
 
@@ -31,41 +52,35 @@ class Page:
         self.status = response.status
         self.headers: Headers = response.headers
         self.body = response.body
-        self._response = response
         self._agent = agent
+        self.content_type, self._declared = parse_content_type(response.header("content-type"))
 
     def __repr__(self) -> str:
         return f"<Page {self.status} {self.url}>"
 
-    @cached_property
-    def content_type(self) -> str | None:
-        """The media type in lower case, without parameters; None when the server gave none."""
-        return media_type(self._response)
-
-    @cached_property
+    @lazy
     def is_html(self) -> bool:
         """Whether it is read as HTML. Other content has no links and no title."""
-        return is_html(self._response)
+        return is_html(self.content_type, self.body)
 
-    @cached_property
+    @lazy
     def document(self) -> Document | None:
         """The parsed document (WHATWG), None when the page is not HTML or empty."""
         if not self.is_html or not self.body:
             return None
         try:
-            return parse(self.body, encoding=header_charset(self._response), positions=False)
+            return parse(self.body, encoding=self._declared, positions=False)
         except LookupError:  # a charset nobody knows: as if none were given
             return parse(self.body, positions=False)
 
-    @cached_property
+    @lazy
     def charset(self) -> str | None:
         """The encoding of the text, by BOM, HTTP, meta or its bytes; None for binary content."""
         if self.document is not None:
             return (self.document.encoding or "utf-8").lower()
-        declared = header_charset(self._response)
-        return declared.lower() if declared else None
+        return self._declared.lower() if self._declared else None
 
-    @cached_property
+    @lazy
     def facts(self) -> Facts:
         """Links, title and directives, gathered in one walk."""
         return NO_FACTS if self.document is None else gather(self.document, self._agent)
@@ -75,21 +90,22 @@ class Page:
         """The text of the title element, blanks collapsed; None when there is none."""
         return self.facts.title
 
-    @cached_property
+    @lazy
     def text(self) -> str:
         """The text a reader sees; of other text types the whole text, of binary content nothing."""
         if self.document is not None:
             return self.document.to_text()
         if self.is_html or not (self.content_type or "").startswith(("text/", "application/json")):
             return ""
-        return decode_text(self.body, header_charset(self._response))[0]
+        return decode_text(self.body, self._declared)[0]
 
-    @cached_property
+    @lazy
     def base(self) -> str:
         """What relative links are relative to: the page, or its base element."""
-        return self._resolve(self.facts.base or "") or self.url
+        href = self.facts.base
+        return self.url if href is None else self._resolve(href) or self.url
 
-    @cached_property
+    @lazy
     def links(self) -> list[str]:
         """Canonical http and https URLs of the pages it links to, each once, in document order."""
         found = dict.fromkeys(
@@ -103,7 +119,7 @@ class Page:
         href = self.facts.canonical
         return None if href is None else self._resolve(href, self.base)
 
-    @cached_property
+    @lazy
     def robots(self) -> frozenset[str]:
         """Its directives for us: `noindex`, `nofollow`, from headers and meta elements."""
         tags = [value for name, value in self.headers if name == "x-robots-tag"]

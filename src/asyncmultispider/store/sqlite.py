@@ -36,7 +36,7 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._db = open_database(path, APPLICATION_ID, SCHEMA, page_size=16384)
+        self._db = open_database(path, APPLICATION_ID, SCHEMA, page_size=32768)
         self._packer = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
 
     def write(self, outcomes: Sequence[Outcome]) -> None:
