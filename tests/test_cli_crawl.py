@@ -144,6 +144,15 @@ def test_refused_port(directory: Path) -> None:
     assert ledger(directory) == {url: ("failed", "connect")}
 
 
+def test_why_a_host_could_not_be_reached_is_said(directory: Path) -> None:
+    url = "http://no-such-host.invalid/"
+    ended = run("crawl", url, "-d", directory, *FAST)
+    assert ended.code == 1
+    assert "dns" in ended.err
+    assert "dns" in {line.get("reason") for line in check_log(directory)}
+    assert "dns" in run("explain", directory, url).out.partition("tries")[2]
+
+
 def test_the_same_command_when_all_is_done(site: Site, directory: Path) -> None:
     paths = numbered(site, 3)
     assert crawl(site, directory).code == 0

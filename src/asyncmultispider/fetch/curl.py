@@ -1,6 +1,7 @@
 """Fetching with libcurl. One place sets the options, for both colours."""
 
 import asyncio
+import os
 import socket
 from functools import lru_cache
 from time import perf_counter, time
@@ -10,7 +11,9 @@ import pycurl
 from asyncmultispider.fetch.guard import Guard
 from asyncmultispider.fetch.multi import make_multi
 from asyncmultispider.model import Failure, Headers, Reason, Request, Response, Result
+from asyncmultispider.robots import MAX_BYTES as MAX_ROBOTS
 from asyncmultispider.settings import Settings
+from asyncmultispider.urls import host_of
 
 CONNECT_TIMEOUT = 10.0
 """Most seconds for a connection, TLS included."""
@@ -19,6 +22,8 @@ STALL_TIMEOUT = 30.0
 LOWEST_SPEED = 1024
 """Bytes a second below which a transfer counts as stalled."""
 BUFFER = 128 * 1024
+MEMORABLE = 256
+"""Header lines shorter than this are parsed once for many answers."""
 MAX_BUFFERED = 64 * 2**20
 """Body bytes in unfinished transfers above which all but one of them have to wait."""
 
@@ -43,10 +48,18 @@ REASONS = {
     pycurl.E_RECV_ERROR: Reason.RESET,
     pycurl.E_PARTIAL_FILE: Reason.TRUNCATED,
     pycurl.E_BAD_CONTENT_ENCODING: Reason.BAD_ENCODING,
+    pycurl.E_WRITE_ERROR: Reason.BAD_ENCODING,  # brotli's; our own refusal is known by the size
     pycurl.E_FILESIZE_EXCEEDED: Reason.TOO_LARGE,
     100: Reason.TOO_LARGE,  # CURLE_TOO_LARGE
 }
 """libcurl's errors in our words (pycurl lacks names for some). The rest is `protocol`: not HTTP."""
+
+
+class HandedSocket(socket.socket):
+    """A socket that libcurl duplicates and then leaves to us: it goes without a warning."""
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class Transfer:
@@ -56,10 +69,10 @@ class Transfer:
         self.curl = curl = pycurl.Curl()
         self._guard = guard
         self._max_body = settings.max_body
-        self._host = ""
+        self._direct = not settings.proxy
         self._refused: str | None = None
         self.lines: list[bytes] = []
-        self._reset("")
+        self._reset("", settings.max_body)
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.FOLLOWLOCATION, False)
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
@@ -78,13 +91,20 @@ class Transfer:
         curl.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
         curl.setopt(pycurl.WRITEFUNCTION, self._write)
         curl.setopt(pycurl.HEADERFUNCTION, self.lines.append)
-        if not settings.proxy:  # the proxy connects for us, and is the user's own choice
+        bundle = os.environ.get("SSL_CERT_FILE") or os.environ.get("CURL_CA_BUNDLE")
+        if bundle:
+            curl.setopt(pycurl.CAINFO, bundle)
+        if self._direct:  # the proxy connects for us, and is the user's own choice
             curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
 
     def prepare(self, request: Request) -> None:
         """Get ready to perform this request."""
-        self._reset(request.host)
+        # The host that is asked, not the request's: a robots.txt may be redirected elsewhere.
+        self._reset(host_of(request.url), MAX_ROBOTS if request.robots else self._max_body)
+        self._may_cut = request.robots
         self.curl.setopt(pycurl.URL, request.url)
+        if self._direct:  # libcurl would rewrite escapes: "%d0" to "%D0"
+            self.curl.setopt(pycurl.REQUEST_TARGET, "/" + request.url.split("/", 3)[3])
 
     def response(self) -> Result:
         """What a performed transfer received."""
@@ -99,13 +119,18 @@ class Transfer:
             elapsed=perf_counter() - self._began,
         )
 
-    def failure(self, error: pycurl.error) -> Failure:
+    def failure(self, error: pycurl.error) -> Result:
         """Why a performed transfer received nothing of use."""
         code, message = error.args
         if self._refused is not None:
             return self._fail(Reason.PRIVATE_ADDRESS, f"{self._refused} is not a public address")
-        if self.size > self._max_body:
-            return self._fail(Reason.TOO_LARGE, f"more than {self._max_body} bytes")
+        if self.size > self._cap:
+            if self._may_cut:
+                return self.response()
+            return self._fail(Reason.TOO_LARGE, f"more than {self._cap} bytes")
+        if code == pycurl.E_RECV_ERROR and not self.curl.getinfo(pycurl.OS_ERRNO):
+            # Not the network: libcurl could not make sense of what it read.
+            return self._fail(Reason.PROTOCOL, message)
         return self._fail(REASONS.get(code, Reason.PROTOCOL), message)
 
     def _fail(self, reason: Reason, detail: str) -> Failure:
@@ -113,8 +138,10 @@ class Transfer:
             reason=reason, detail=detail, at=time(), elapsed=perf_counter() - self._began
         )
 
-    def _reset(self, host: str) -> None:
+    def _reset(self, host: str, cap: int) -> None:
         self._host = host
+        self._cap = cap
+        self._may_cut = False
         self._refused = None
         self._began = perf_counter()
         self.lines.clear()
@@ -123,10 +150,12 @@ class Transfer:
 
     def _write(self, chunk: bytes) -> int | None:
         self.size += len(chunk)
-        if self.size > self._max_body:
-            return 0
-        self.chunks.append(chunk)
-        return None
+        if self.size <= self._cap:
+            self.chunks.append(chunk)
+            return None
+        if self._may_cut:
+            self.chunks.append(chunk[: self._cap - self.size])
+        return 0
 
     def _open_socket(
         self, _purpose: int, address: tuple[int, int, int, tuple[str, int]]
@@ -135,7 +164,7 @@ class Transfer:
         if not self._guard.allows(self._host, target[0]):
             self._refused = target[0]
             return int(pycurl.SOCKET_BAD)
-        return socket.socket(family, kind, protocol)
+        return HandedSocket(family, kind, protocol)
 
 
 class CurlFetcher:
@@ -245,7 +274,7 @@ def _request_headers(settings: Settings) -> list[str]:
 def _parse_headers(lines: list[bytes]) -> Headers:
     fields: list[tuple[str, str]] = []
     for line in lines:
-        field = _parse_line(line)
+        field = _known_field(line) if len(line) < MEMORABLE else _parse_field(line)
         if field is not None:
             fields.append(field)
         elif line.startswith(b"HTTP/"):  # what came before belongs to an interim answer (1xx)
@@ -256,10 +285,13 @@ def _parse_headers(lines: list[bytes]) -> Headers:
     return tuple(fields)
 
 
-@lru_cache(maxsize=1024)
-def _parse_line(line: bytes) -> tuple[str, str] | None:
-    """A header field; a server's answers share most of theirs. None: it begins no field."""
+def _parse_field(line: bytes) -> tuple[str, str] | None:
+    """A header field; None: no field begins here."""
     if line[:1] in (b" ", b"\t") or line.startswith(b"HTTP/"):
         return None
     name, colon, value = line.decode("latin-1").partition(":")
     return (name.strip().lower(), value.strip()) if colon else None
+
+
+# The answers of a server share most of their fields.
+_known_field = lru_cache(maxsize=1024)(_parse_field)

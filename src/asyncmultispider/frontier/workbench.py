@@ -130,6 +130,7 @@ class Workbench:
         self._open_depths: dict[int, int] = {}
         self._level = 0
         self._held: list[Host] = []
+        self._doomed: list[Host] = []
 
     def __len__(self) -> int:
         return len(self._hosts)
@@ -191,6 +192,10 @@ class Workbench:
         self, room: int, now: float, refused: list[tuple[Request, Refusal]]
     ) -> Iterator[Request]:
         """Requests that may be sent now. URLs that no one may fetch are added to `refused`."""
+        while self._doomed and len(refused) < CLOSED_AT_ONCE:
+            self._clear(self._doomed[-1], now, refused)
+            if len(refused) < CLOSED_AT_ONCE:
+                self.schedule(self._doomed.pop())
         while room > 0 and self._next_visit() <= now and len(refused) < CLOSED_AT_ONCE:
             host = heappop(self._heap)[2]
             host.ready = None
@@ -203,7 +208,7 @@ class Workbench:
 
     def wait(self, now: float) -> float | None:
         """Seconds until a host may be visited by the clock alone; None if it takes an event."""
-        visit = self._next_visit()
+        visit = now if self._doomed else self._next_visit()
         return None if visit == inf else max(0.0, visit - now)
 
     def answered(self, outcome: Outcome, now: float) -> tuple[Host, str] | None:
@@ -223,6 +228,7 @@ class Workbench:
             host.pace.next_at = max(host.pace.next_at, now + outcome.retry_in)
         else:
             gate.settle(now, None, _refusal(answer.reason))
+            self._doomed.append(host)
         return None
 
     def rule(self, host: Host, scheme: str, text: bytes, now: float) -> None:
@@ -239,6 +245,7 @@ class Workbench:
             for _, _, request in host.later:
                 self.push(host, request)
             host.later.clear()
+            self._doomed.append(host)
 
     def _gate(self, host: Host, scheme: str) -> Gate:
         gate = host.gates.get(scheme)
@@ -267,20 +274,35 @@ class Workbench:
     ) -> Request | None:
         while host.later and host.later[0][0] <= now:
             self.push(host, heappop(host.later)[2])
+        coming = self._clear(host, now, refused)
+        if coming is None:
+            return None
+        if self._level_by_level and host.heads[0][0] > self._level:
+            host.held = True
+            self._held.append(host)
+            return None
+        if isinstance(coming, Gate):
+            host.asking = coming
+            return _robots_request(host, coming)
+        heappop(host.heads)
+        return coming
+
+    def _clear(
+        self, host: Host, now: float, refused: list[tuple[Request, Refusal]]
+    ) -> Gate | Request | None:
+        """Close the refused URLs at the head of the queue, which takes no visit.
+
+        What comes then: a robots.txt to ask for, or a request that may be sent.
+        """
         while len(refused) < CLOSED_AT_ONCE and (host.heads or self._refill(host, now)):
             request = host.heads[0][2]
-            if self._level_by_level and request.depth > self._level:
-                host.held = True
-                self._held.append(host)
-                return None
             gate = self._gate_for(host, request)
             if gate is not None and now >= gate.until:
-                host.asking = gate
-                return _robots_request(host, gate)
-            heappop(host.heads)
-            refusal = host.refusal if gate is None else self._judge(gate, request)
+                return gate
+            refusal = host.refusal if gate is None else self._verdict(gate, request)
             if refusal is None:
                 return request
+            heappop(host.heads)
             refused.append((request, refusal))
         return None
 
@@ -289,7 +311,7 @@ class Workbench:
             return None
         return self._gate(host, request.url.partition(":")[0])
 
-    def _judge(self, gate: Gate, request: Request) -> Refusal | None:
+    def _verdict(self, gate: Gate, request: Request) -> Refusal | None:
         if gate.rules is None:
             return gate.refusal
         return None if gate.rules.allows(request.url, self._agent or "*") else FORBIDDEN
