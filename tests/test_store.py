@@ -69,10 +69,10 @@ def test_a_row_is_as_documented(path: Path) -> None:
     cursor = db.execute("SELECT * FROM pages")
     names = [column[0] for column in cursor.getdescription()]
     row = dict(zip(names, cursor.fetchone(), strict=True))
-    assert names == (
-        "url status content_type charset title depth referrer fetched_at elapsed_ms size "
-        "headers digest"
-    ).split()
+    assert ", ".join(names) == (
+        "url, status, content_type, charset, title, depth, referrer, fetched_at, elapsed_ms, "
+        "size, headers, digest"
+    )
     assert row["fetched_at"] == "2025-06-15T15:06:40.500+00:00"
     assert (row["elapsed_ms"], row["size"], row["depth"]) == (250.0, 8, 0)
     assert json.loads(row["headers"]) == {"content-type": "text/html", "set-cookie": ["a", "b"]}

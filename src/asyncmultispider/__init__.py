@@ -1,3 +1,5 @@
 """asyncmultispider: a polite, crash-safe web crawler that is fast per CPU-second."""
 
-__version__ = "0.1.0"
+from asyncmultispider.version import __version__
+
+__all__ = ["__version__"]

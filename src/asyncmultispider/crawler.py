@@ -6,9 +6,10 @@ secrets), `log.jsonl` and `lock`.
 
 import asyncio
 import fcntl
+import re
 import signal
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import monotonic, time
 
@@ -18,15 +19,18 @@ from msgspec import json, structs
 from asyncmultispider.engines.async_ import AsyncEngine
 from asyncmultispider.engines.exchange import Exchange
 from asyncmultispider.errors import StorageError, UsageError
-from asyncmultispider.fetch.curl import AsyncCurlFetcher, CurlFetcher
+from asyncmultispider.fetch.curl import AsyncCurlFetcher
 from asyncmultispider.frontier.local import LocalFrontier
+from asyncmultispider.frontier.sqlite import APPLICATION_ID as FRONTIER_ID
 from asyncmultispider.frontier.sqlite import SqliteLedger, read_meta
 from asyncmultispider.journal import Journal
 from asyncmultispider.judge import Judge
 from asyncmultispider.model import Failure, Reason, Request, Result
 from asyncmultispider.observe import Observer
 from asyncmultispider.settings import Settings
+from asyncmultispider.sqlite import check_database
 from asyncmultispider.stats import Stopped, Summary, Tally
+from asyncmultispider.store.sqlite import APPLICATION_ID as PAGES_ID
 from asyncmultispider.store.sqlite import SqliteStore
 from asyncmultispider.urls import host_of, parse_seed
 
@@ -73,13 +77,15 @@ class Crawl:
         """Crawl until it ends, the limit is reached, the user interrupts or the books fail."""
         began = monotonic()
         pages = self.store.count()
-        self._journal.note("start", continued=self.continued, seeds=self.settings.seeds)
         stopped: Stopped = "failed"
         try:
+            seeds = _without_secrets(self.settings)["seeds"]
+            self._journal.note("start", continued=self.continued, seeds=seeds)
             stopped = asyncio.run(self._run(pages, [self.tally, self._journal, *observers]))
-            pages = self.store.count()
         except StorageError as error:
             self.trouble = error
+        with suppress(StorageError):
+            pages = self.store.count()
         summary = self.tally.summary(
             self.frontier.stats(),
             pages=pages,
@@ -87,7 +93,8 @@ class Crawl:
             stopped=stopped,
             dir=str(self.directory),
         )
-        self._journal.note("stop", **structs.asdict(summary))
+        with suppress(StorageError):
+            self._journal.note("stop", **structs.asdict(summary))
         return summary
 
     async def _run(self, stored: int, observers: Sequence[Observer]) -> Stopped:
@@ -115,11 +122,15 @@ def fetch_once(settings: Settings) -> tuple[Request, Result]:
     """Fetch the first seed, as a crawl would."""
     url = settings.seeds[0]
     request = Request(id=0, url=url, host=host_of(url))
-    fetcher = CurlFetcher(settings)
-    try:
-        return request, fetcher.fetch(request)
-    finally:
-        fetcher.close()
+
+    async def fetch() -> Result:  # on a loop, so that Ctrl-C is heard while a server is silent
+        fetcher = AsyncCurlFetcher(settings)
+        try:
+            return await fetcher.fetch(request)
+        finally:
+            await fetcher.aclose()
+
+    return request, asyncio.run(fetch())
 
 
 def choose_seeds(typed: Iterable[str], directory: Path | None, proxy: str | None) -> list[str]:
@@ -140,14 +151,14 @@ def choose_seeds(typed: Iterable[str], directory: Path | None, proxy: str | None
 
 def default_directory(seed: str) -> Path:
     """`HOST.crawl` in the working directory."""
-    return Path(f"{host_of(seed).partition(':')[0]}.crawl")
+    return Path(f"{re.sub(r':[0-9]+$', '', host_of(seed)).strip('[]')}.crawl")
 
 
 def forget(directory: Path) -> None:
-    """Remove a crawl's own files. Raises `UsageError` when the directory is in use."""
-    if not (directory / FRONTIER).exists():
-        return
+    """Remove a crawl's own files. Raises `UsageError` when it is in use, or not ours."""
     with locked(directory):
+        check_database(directory / FRONTIER, FRONTIER_ID)
+        check_database(directory / PAGES, PAGES_ID)
         for name in (FRONTIER, PAGES):
             for ending in ("", "-wal", "-shm"):
                 (directory / (name + ending)).unlink(missing_ok=True)
@@ -158,9 +169,12 @@ def forget(directory: Path) -> None:
 def is_running(directory: Path) -> bool:
     """Whether a crawl is at work in the directory."""
     try:
-        with locked(directory):
+        with (directory / LOCK).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return False
-    except UsageError:
+    except FileNotFoundError:
+        return False
+    except OSError:
         return True
 
 
@@ -170,6 +184,8 @@ def locked(directory: Path) -> Iterator[None]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         file = (directory / LOCK).open("a")
+    except FileExistsError:
+        raise UsageError(f"--dir {str(directory)!r} is not a directory") from None
     except OSError as error:
         raise UsageError(f"can't write to --dir {str(directory)!r}: {error.strerror}") from None
     with file:
@@ -203,9 +219,10 @@ def _brief(value: object) -> str:
 
 
 def _identity(directory: Path) -> dict[str, list[str]]:
-    if not (directory / FRONTIER).is_file():
+    try:
+        text = read_meta(directory / FRONTIER, "identity")
+    except UsageError:  # no crawl yet, or none of ours: opening it will tell
         return {}
-    text = read_meta(directory / FRONTIER, "identity")
     return json.decode(text, type=dict) if text else {}
 
 
@@ -224,9 +241,14 @@ def _no_https(failure: Failure) -> bool:
 def _without_secrets(settings: Settings) -> dict[str, object]:
     values = {key: value for key, value in structs.asdict(settings).items() if value is not None}
     values["headers"] = [(name, "***") for name, _ in settings.headers]
-    if settings.proxy and "@" in settings.proxy:
-        values["proxy"] = f"***@{settings.proxy.rpartition('@')[2]}"
+    values["seeds"] = [_without_user(seed) for seed in settings.seeds]
+    if settings.proxy:
+        values["proxy"] = _without_user(settings.proxy)
     return values
+
+
+def _without_user(url: str) -> str:
+    return re.sub(r"^([a-z0-9+.-]+://)[^/]*@", r"\1***@", url)
 
 
 def _write_settings(path: Path, settings: Settings) -> None:

@@ -14,11 +14,14 @@ from asyncmultispider.page.content import decode_text
 from asyncmultispider.store.sqlite import StoredPage, read_items, read_pages
 
 
-def writer_for(target: str) -> str:
-    """The format that a target's ending asks for. Raises `UsageError` for one that is not known."""
-    if not target.endswith(".jsonl"):
+def check_target(target: str) -> Path:
+    """Where to write, if that can be done. Raises `UsageError` if not."""
+    path = Path(target)
+    if path.suffix != ".jsonl":
         raise UsageError(f"can't tell the format of {target!r}: it must end in .jsonl")
-    return "jsonl"
+    if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"can't write {target!r}: {str(path.parent)!r} is no folder to write in")
+    return path
 
 
 def export_jsonl(pages_db: Path, target: Path) -> int:
@@ -44,6 +47,8 @@ def export_jsonl(pages_db: Path, target: Path) -> int:
                 with suppress(OSError):
                     written.unlink()
                 raise
+    except (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError) as error:
+        raise UsageError(f"can't write {str(target)!r}: {error.strerror}") from None
     except OSError as error:
         raise StorageError(f"can't write {str(target)!r}: {error.strerror}") from error
     return lines

@@ -1,13 +1,14 @@
 """`log.jsonl`: a line for each thing a person may want to look up after a crawl."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec import json
 
 from asyncmultispider.errors import StorageError
-from asyncmultispider.model import Outcome, State
+from asyncmultispider.model import Batch, Closed, Outcome, State
 from asyncmultispider.observe import Observer
 
 
@@ -25,13 +26,18 @@ class Journal(Observer):
         """Write one line now."""
         self._write([{"at": _now(), "event": event, **facts}])
 
-    def committed(self, outcomes: Sequence[Outcome], in_flight: int) -> None:
+    def taken(self, batch: Batch, in_flight: int) -> None:
+        """See `Observer.taken`."""
+        self._write([_closing(end) for end in batch.closed if end.state is not State.SKIPPED])
+
+    def committed(self, outcomes: Sequence[Outcome]) -> None:
         """See `Observer.committed`."""
         self._write([_line(outcome) for outcome in outcomes if outcome.state is not State.DONE])
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file. Every line was flushed when it was written."""
+        with suppress(OSError):
+            self._file.close()
 
     def _write(self, lines: Sequence[dict[str, object]]) -> None:
         if not lines:
@@ -45,6 +51,11 @@ class Journal(Observer):
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _closing(end: Closed) -> dict[str, object]:
+    line: dict[str, object] = {"at": _now(), "event": end.state, "url": end.request.url}
+    return line | {"reason": end.reason} | ({"detail": end.detail} if end.detail else {})
 
 
 def _line(outcome: Outcome) -> dict[str, object]:

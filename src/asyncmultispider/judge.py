@@ -148,6 +148,7 @@ class Judge:
             reason=None,
             at=result.at,
             elapsed=result.elapsed,
+            detail=_robots_trouble(result) if lost else None,
             retry_in=again or 0.0,
             overloaded=lost and shows_strain(result),
             wait=retry_after(result) if lost else 0.0,
@@ -167,6 +168,10 @@ def _robots_answer(request: Request, result: Result) -> RobotsAnswer:
     if 400 <= result.status < 500 and result.status != 429:
         return RobotsAnswer(text=b"")
     return RobotsAnswer()
+
+
+def _robots_trouble(result: Result) -> str:
+    return result.detail if isinstance(result, Failure) else f"status {result.status}"
 
 
 def _target(request: Request, response: Response) -> str | None:

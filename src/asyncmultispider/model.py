@@ -172,13 +172,28 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     robots: RobotsAnswer | None = None
 
 
+class Closed(Struct, frozen=True, kw_only=True, gc=False):
+    """A URL that became final without being asked for, because of what its host's robots.txt gave.
+
+    `detail`, `at` and `elapsed` tell of the try for robots.txt, where that is what failed.
+    """
+
+    request: Request
+    state: State
+    reason: Reason
+    detail: str | None = None
+    at: float | None = None
+    elapsed: float | None = None
+
+
 class Batch(Struct, frozen=True, kw_only=True):
-    """An answer of the frontier: requests to fetch now, and when to ask again.
+    """An answer of the frontier: requests to fetch now, what it closed, and when to ask again.
 
     `wait` is the number of seconds after which more may be ready by itself, or None when only
     a `finish` can bring more. `ended` is true when nothing is queued, leased or pending.
     """
 
     requests: list[Request]
+    closed: list[Closed]
     wait: float | None
     ended: bool

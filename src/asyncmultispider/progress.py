@@ -7,8 +7,8 @@ from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from asyncmultispider.cli.text import duration, one_line, size
-from asyncmultispider.model import Outcome, State
+from asyncmultispider.text import duration, one_line, size
+from asyncmultispider.model import Batch, Outcome, State
 from asyncmultispider.observe import Observer
 
 if TYPE_CHECKING:
@@ -20,28 +20,30 @@ EVERY = 5.0
 """Seconds between two lines where there is no terminal."""
 
 
+STOPPING = "stopping: finishing what is in flight (Ctrl-C again to stop at once)"
+
+
 class Watcher(Observer):
     """Remembers what a display needs besides the counts."""
 
-    def __init__(self, crawl: "Crawl") -> None:
+    def __init__(self, crawl: "Crawl", *, live: bool) -> None:
+        self.live = live
         self._crawl = crawl
         self._began = monotonic()
         self._last = (self._began, 0)
         self._rate = 0.0
         self._until: float | None = None
-        self.stopping_now = False
+        self._stopping = False
 
-    def committed(self, outcomes: Sequence[Outcome], in_flight: int) -> None:
-        """See `Observer.committed`."""
-        self._until = None
-
-    def waiting(self, seconds: float) -> None:
-        """See `Observer.waiting`."""
-        self._until = monotonic() + seconds
+    def taken(self, batch: Batch, in_flight: int) -> None:
+        """See `Observer.taken`."""
+        self._until = monotonic() + batch.wait if batch.wait and not in_flight else None
 
     def stopping(self) -> None:
         """See `Observer.stopping`."""
-        self.stopping_now = True
+        self._stopping = True
+        if not self.live:
+            print(STOPPING, file=sys.stderr, flush=True)
 
     def facts(self) -> dict[str, str]:
         """The figures by name, as a person reads them."""
@@ -73,8 +75,8 @@ class Watcher(Observer):
             self._last = (now, fetched)
 
     def _note(self, now: float) -> str | None:
-        if self.stopping_now:
-            return "stopping: finishing what is in flight (Ctrl-C again to stop at once)"
+        if self._stopping:
+            return STOPPING
         if self._until is not None and self._until - now > 1.0:
             return f"waiting {duration(self._until - now)}: no host may be visited before"
         return None
@@ -83,7 +85,14 @@ class Watcher(Observer):
 class Complainer(Observer):
     """`--verbose`: a line for each page that fails or is tried again."""
 
-    def committed(self, outcomes: Sequence[Outcome], in_flight: int) -> None:
+    def taken(self, batch: Batch, in_flight: int) -> None:
+        """See `Observer.taken`."""
+        for end in batch.closed:
+            if end.state is not State.SKIPPED:
+                detail = f" ({end.detail})" if end.detail else ""
+                print(one_line(f"{end.reason}: {end.request.url}{detail}"), file=sys.stderr)
+
+    def committed(self, outcomes: Sequence[Outcome]) -> None:
         """See `Observer.committed`."""
         for outcome in outcomes:
             if outcome.state in (State.FAILED, State.QUEUED) and outcome.reason:
@@ -100,8 +109,8 @@ def progress(crawl: "Crawl", *, quiet: bool, verbose: bool) -> Iterator[list[Obs
     if quiet:
         yield observers
         return
-    watcher = Watcher(crawl)
-    show = _live if sys.stderr.isatty() else _lines
+    watcher = Watcher(crawl, live=sys.stderr.isatty())
+    show = _live if watcher.live else _lines
     with show(watcher):
         yield [*observers, watcher]
 

@@ -3,16 +3,19 @@
 import ipaddress
 import math
 from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from asyncmultispider import __version__
+from asyncmultispider.version import __version__
 from asyncmultispider.errors import UsageError
 
 ScopeName = Literal["host", "domain", "prefix", "any"]
 EngineName = Literal["async"]
 SCOPES: tuple[str, ...] = get_args(ScopeName)
 ENGINES: tuple[str, ...] = get_args(EngineName)
+MOST_CONCURRENT = 50_000
+PROXIES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 DEFAULT_USER_AGENT = f"asyncmultispider/{__version__}"
 
 
@@ -49,6 +52,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         _choice("scope", self.scope, SCOPES)
         _choice("engine", self.engine, ENGINES)
         _least("concurrency", self.concurrency, 1)
+        if self.concurrency > MOST_CONCURRENT:
+            raise UsageError(f"--concurrency can be at most {MOST_CONCURRENT}")
         _least("per-host", self.per_host, 1)
         _least("retries", self.retries, 0)
         _least("max-body", self.max_body, 1)
@@ -60,8 +65,12 @@ class Settings(Struct, frozen=True, kw_only=True):
             _least("depth", self.depth, 0)
         if self.limit is not None:
             _least("limit", self.limit, 1)
-        for name, value in (*self.headers, ("User-Agent", self.user_agent)):
+        for name, value in self.headers:
             _header(name, value)
+        if not self.user_agent.strip() or not _is_field_value(self.user_agent):
+            raise UsageError("--user-agent must be a line of text without control characters")
+        if self.proxy is not None:
+            _proxy(self.proxy)
         for cidr in self.allow_private:
             _cidr(cidr)
 
@@ -87,9 +96,25 @@ def _least(option: str, value: float, least: int) -> None:
 
 
 def _header(name: str, value: str) -> None:
-    token = name and all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name) and name.isascii()
-    if not token or any((ord(c) < 32 and c != "\t") or ord(c) == 127 for c in value):
+    token = name.isascii() and all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name)
+    if not name or not token or not _is_field_value(value):
         raise UsageError(f"--header needs 'Name: value' without control characters, not {name!r}")
+
+
+def _is_field_value(text: str) -> bool:
+    return not any((ord(c) < 32 and c != "\t") or ord(c) == 127 for c in text)
+
+
+def _proxy(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in PROXIES and parts.hostname and (parts.port or 1)
+    except ValueError:
+        good = False
+    if not good:
+        raise UsageError(
+            f"--proxy needs a URL such as http://host:8080 ({', '.join(PROXIES)}), not {url!r}"
+        )
 
 
 def _cidr(text: str) -> None:
@@ -97,7 +122,6 @@ def _cidr(text: str) -> None:
         return
     try:
         ipaddress.ip_network(text, strict=False)
-    except ValueError as error:
-        raise UsageError(
-            f"--allow-private needs a network such as 10.0.0.0/8, or all: {error}"
-        ) from None
+    except ValueError:
+        message = f"--allow-private needs a network such as 10.0.0.0/8, or all, not {text!r}"
+        raise UsageError(message) from None

@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from asyncmultispider.frontier.base import Stats as FrontierStats
-from asyncmultispider.model import Outcome, State
+from asyncmultispider.model import Batch, Outcome, State
 from asyncmultispider.observe import Observer
 
 Stopped = Literal["finished", "limit", "interrupted", "failed"]
@@ -43,9 +43,16 @@ class Tally(Observer):
         self.in_flight = 0
         self.trouble: Counter[str] = Counter()
 
-    def committed(self, outcomes: Sequence[Outcome], in_flight: int) -> None:
-        """See `Observer.committed`."""
+    def taken(self, batch: Batch, in_flight: int) -> None:
+        """See `Observer.taken`."""
         self.in_flight = in_flight
+        for end in batch.closed:
+            if end.state is not State.SKIPPED:
+                self.trouble[end.reason] += 1
+
+    def committed(self, outcomes: Sequence[Outcome]) -> None:
+        """See `Observer.committed`."""
+        self.in_flight -= len(outcomes)
         for outcome in outcomes:
             if outcome.request.robots:
                 continue

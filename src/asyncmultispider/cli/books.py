@@ -8,10 +8,10 @@ from time import time
 from msgspec import convert, json
 
 from asyncmultispider.cli.main import FINISHED, NO_PAGES
-from asyncmultispider.cli.text import duration, one_line, size
+from asyncmultispider.text import complain, duration, one_line, size
 from asyncmultispider.crawler import FRONTIER, PAGES, is_running
 from asyncmultispider.errors import UsageError
-from asyncmultispider.export import export_jsonl, writer_for
+from asyncmultispider.export import check_target, export_jsonl
 from asyncmultispider.frontier.reader import Entry, LedgerReader, reading
 from asyncmultispider.model import State
 from asyncmultispider.robots import Robots, product_token
@@ -60,7 +60,7 @@ def status_command(directory: str, as_json: bool) -> None:
                 print(f"  {one_line(reason):<22} {n:>8}")
     print(f"{'accepted':<10} {sum(states.values()):>10}")
     print(f"hosts      {hosts:>10}")
-    print(f"pages      {pages:>10}   {size(stored)} in {where / PAGES}")
+    print(f"pages      {pages:>10}   {size(stored)} in {one_line(str(where / PAGES))}")
     print(_outlook(running, states[State.QUEUED] + states[State.LEASED], recent))
 
 
@@ -82,23 +82,20 @@ def explain_command(directory: str, url: str) -> int:
             if entry is not None:
                 _explain(ledger, entry, settings)
                 return FINISHED
-        print(f"asyncmultispider: {_why_unknown(_candidates(url)[0], settings)}", file=sys.stderr)
+        complain(_why_unknown(_candidates(url)[0], settings))
     return NO_PAGES
 
 
 def export_command(directory: str, target: str) -> int:
     """Write the file; 1 when there was nothing to write."""
-    writer_for(target)
+    path = check_target(target)
     where = Path(directory)
     if not (where / FRONTIER).is_file():
         raise UsageError(f"no crawl in {directory!r}: it has no {FRONTIER}")
     if not totals(where / PAGES)[0]:
-        print(
-            f"asyncmultispider: nothing to export: no page is stored in {one_line(directory)!r}",
-            file=sys.stderr,
-        )
+        complain(f"nothing to export: no page is stored in {directory!r}")
         return NO_PAGES
-    lines = export_jsonl(where / PAGES, Path(target))
+    lines = export_jsonl(where / PAGES, path)
     print(f"{lines} lines in {one_line(target)}", file=sys.stderr)
     return FINISHED
 
@@ -115,7 +112,10 @@ def _outlook(running: bool, left: int, recent: int) -> str:
 
 
 def _settings(ledger: LedgerReader) -> Settings:
-    return convert(json.decode(ledger.meta("settings") or "{}"), Settings)
+    text = ledger.meta("settings")
+    if text is None:
+        raise UsageError("no crawl yet: it ended before it began")
+    return convert(json.decode(text), Settings)
 
 
 def _candidates(typed: str) -> list[str]:

@@ -9,7 +9,7 @@ import click
 from msgspec import json
 
 from asyncmultispider.cli.main import FINISHED, INTERRUPTED, NO_PAGES, STORAGE_FAILED
-from asyncmultispider.cli.text import duration, printable, size
+from asyncmultispider.text import complain, duration, printable, size
 from asyncmultispider.crawler import (
     FRONTIER,
     PAGES,
@@ -19,7 +19,7 @@ from asyncmultispider.crawler import (
     forget,
 )
 from asyncmultispider.errors import UsageError
-from asyncmultispider.export import export_jsonl, writer_for
+from asyncmultispider.export import check_target, export_jsonl
 from asyncmultispider.progress import progress
 from asyncmultispider.settings import Settings
 from asyncmultispider.stats import Summary
@@ -42,11 +42,10 @@ def crawl_command(
     """Run the crawl; the exit code."""
     typed = _read_urls(urls)
     # Check everything that can be checked before anything is touched.
-    first = parse_seed(typed[0])[0]
-    draft = Settings(seeds=(first,), headers=parse_headers(headers), **options)
-    for output in outputs:
-        writer_for(output)
-    where = Path(directory) if directory else default_directory(first)
+    guesses = tuple(parse_seed(text)[0] for text in typed)
+    draft = Settings(seeds=guesses, headers=parse_headers(headers), **options)
+    targets = [check_target(output) for output in outputs]
+    where = Path(directory) if directory else default_directory(guesses[0])
     if fresh:
         _confirm_and_forget(where, yes)
     seeds = choose_seeds(typed, where, draft.proxy)
@@ -57,8 +56,8 @@ def crawl_command(
         gc.freeze()  # what was imported stays
         with progress(crawl, quiet=quiet, verbose=verbose) as observers:
             summary = crawl.run(observers)
-    for output in outputs:
-        export_jsonl(where / PAGES, Path(output))
+    for target in targets:
+        export_jsonl(where / PAGES, target)
     _report(summary, crawl, as_json=as_json, quiet=quiet)
     return _exit_code(summary)
 
@@ -78,7 +77,7 @@ def _read_urls(urls: tuple[str, ...]) -> list[str]:
     typed: list[str] = []
     for url in urls:
         if url == "-":
-            typed += [line.strip() for line in sys.stdin if line.strip()]
+            typed += [line.strip() for line in sys.stdin or () if line.strip()]
         else:
             typed.append(url)
     if not typed:
@@ -92,7 +91,7 @@ def _confirm_and_forget(where: Path, yes: bool) -> None:
     if not (where / FRONTIER).exists():
         return
     if not yes:
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():
             raise UsageError(
                 f"--fresh would forget the crawl in {str(where)!r}: add --yes to agree"
             )
@@ -115,9 +114,9 @@ def _report(summary: Summary, crawl: Crawl, *, as_json: bool, quiet: bool) -> No
     if as_json:
         print(json.encode(summary).decode())
     if crawl.trouble is not None:
-        _say(f"stopped: {crawl.trouble} (state is safe: run the same command again to continue)")
+        complain(f"{crawl.trouble} (state is safe: run the same command again to continue)")
     elif summary.stopped == "interrupted":
-        _say("interrupted: run the same command again to continue")
+        complain("interrupted: run the same command again to continue")
     if not quiet:
         _say(_sentence(summary))
         trouble = crawl.tally.trouble.most_common(5)

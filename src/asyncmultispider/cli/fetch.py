@@ -1,10 +1,8 @@
 """`fetch`: one URL, as the crawler sees it."""
 
-import sys
-
 from asyncmultispider.cli.crawl import parse_headers
 from asyncmultispider.cli.main import NO_PAGES
-from asyncmultispider.cli.text import duration, one_line, printable, size
+from asyncmultispider.text import complain, duration, one_line, printable, size
 from asyncmultispider.crawler import choose_seeds, fetch_once
 from asyncmultispider.model import Failure
 from asyncmultispider.page import Page
@@ -28,7 +26,7 @@ def fetch_command(
     )
     request, result = fetch_once(settings)
     if isinstance(result, Failure):
-        print(one_line(f"{request.url}: {result.reason}: {result.detail}"), file=sys.stderr)
+        complain(f"{request.url}: {result.reason}: {result.detail}")
         return NO_PAGES
     page = Page(request, result)
     print(one_line(page.url))

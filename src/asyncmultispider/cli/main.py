@@ -3,12 +3,13 @@
 import gc
 import os
 import sys
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import click
 
-from asyncmultispider import __version__
-from asyncmultispider.cli.text import printable
+from asyncmultispider.version import __version__
+from asyncmultispider.text import complain
 from asyncmultispider.errors import StorageError, UsageError
 
 FINISHED, NO_PAGES, WRONG_USAGE, STORAGE_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -157,7 +158,7 @@ def cli() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @click.option("-v", "--verbose", is_flag=True, help="Show each page that fails.")
-def crawl(**options: Any) -> None:
+def crawl(**options: Any) -> int:
     """Crawl from URL... ('-' reads URLs from standard input).
 
     The same command continues an interrupted crawl. A URL without a scheme means https, or http
@@ -165,7 +166,7 @@ def crawl(**options: Any) -> None:
     """
     from asyncmultispider.cli.crawl import crawl_command
 
-    raise SystemExit(crawl_command(**options))
+    return crawl_command(**options)
 
 
 @cli.command()
@@ -176,11 +177,11 @@ def crawl(**options: Any) -> None:
 )
 @click.option("--header", "headers", metavar="'K: V'", multiple=True, help="Repeatable.")
 @click.option("--proxy", metavar="URL")
-def fetch(**options: Any) -> None:
+def fetch(**options: Any) -> int:
     """Fetch one URL and show what the crawler sees: status, headers, links, text."""
     from asyncmultispider.cli.fetch import fetch_command
 
-    raise SystemExit(fetch_command(**options))
+    return fetch_command(**options)
 
 
 @cli.command()
@@ -211,46 +212,60 @@ def urls(directory: str, state: str | None, host: str | None) -> None:
 @cli.command()
 @DIRECTORY
 @click.argument("url")
-def explain(directory: str, url: str) -> None:
+def explain(directory: str, url: str) -> int:
     """Tell everything known of one URL: how it was found, its tries, why it ended so."""
     from asyncmultispider.cli.books import explain_command
 
-    raise SystemExit(explain_command(directory, url))
+    return explain_command(directory, url)
 
 
 @cli.command()
 @DIRECTORY
 @click.option("--to", "target", metavar="FILE.jsonl", required=True, help="Where to write.")
-def export(directory: str, target: str) -> None:
+def export(directory: str, target: str) -> int:
     """Write the items of a crawl, or its pages where it has none, as JSON lines."""
     from asyncmultispider.cli.books import export_command
 
-    raise SystemExit(export_command(directory, target))
+    return export_command(directory, target)
 
 
 def main() -> NoReturn:
     """Run the command line; a user's mistake is one line on stderr, never a traceback."""
     # Pages make many objects and few cycles: collecting less often saves some 5% of CPU.
     gc.set_threshold(50_000, 20, 20)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    raise SystemExit(_run())
+
+
+def _run() -> int:
     try:
-        code = cli(standalone_mode=False)
+        code = cli(prog_name="asyncmultispider", standalone_mode=False) or FINISHED
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return int(code)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "asyncmultispider"
-        code = _complain(f"{error.format_message()} (see '{command} --help')", WRONG_USAGE)
-    except click.Abort:
-        code = _complain("interrupted", INTERRUPTED)
-    except (UsageError, click.ClickException) as error:
-        code = _complain(str(error), WRONG_USAGE)
+        complain(f"{error.format_message()} (see '{command} --help')")
+        return WRONG_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        complain("interrupted")
+        return INTERRUPTED
+    except UsageError as error:
+        complain(str(error))
+        return WRONG_USAGE
     except StorageError as error:
-        code = _complain(f"{error} (state is safe: run again to continue)", STORAGE_FAILED)
-    except BrokenPipeError:
-        # The reader of our output has gone: say nothing, and let no flush at exit complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    raise SystemExit(code or 0)
+        complain(f"{error} (state is safe: run again to continue)")
+        return STORAGE_FAILED
+    except OSError as error:
+        return _lost_output(error)
 
 
-def _complain(message: str, code: int) -> int:
-    line = " ".join(printable(message).split())
-    print(f"asyncmultispider: {line}", file=sys.stderr)
-    return code
+def _lost_output(error: OSError) -> int:
+    # Python would flush again at exit, and complain again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if isinstance(error, BrokenPipeError):  # the reader has gone: that is its right
+        return FINISHED
+    complain(f"can't write the output: {error.strerror}")
+    return STORAGE_FAILED

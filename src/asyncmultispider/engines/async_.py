@@ -98,15 +98,13 @@ class AsyncEngine:
     def _trade(self) -> float | None:
         done, self._done = self._done, []
         self._out -= len(done)
-        self._exchange.commit(done, self._out)
+        self._exchange.commit(done)
         if self._stops or self._fetcher.buffered > MAX_HELD:
             return None
         batch = self._exchange.take(self._concurrency - self._out, self._out)
         self._out += len(batch.requests)
         for request in batch.requests:
             self._todo.put_nowait(request)
-        if not self._out and batch.wait:
-            self._exchange.tell_waiting(batch.wait)
         return batch.wait
 
     def _ring_in(self, seconds: float) -> None:

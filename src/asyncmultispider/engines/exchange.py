@@ -8,7 +8,7 @@ from asyncmultispider.model import Batch, Outcome
 from asyncmultispider.observe import Observer
 from asyncmultispider.store.base import Store
 
-NOTHING = Batch(requests=[], wait=None, ended=True)
+NOTHING = Batch(requests=[], closed=[], wait=None, ended=True)
 
 
 class Exchange:
@@ -39,15 +39,15 @@ class Exchange:
         """Whether as many pages are stored as were asked for."""
         return self._limit is not None and self.stored >= self._limit
 
-    def commit(self, outcomes: Sequence[Outcome], in_flight: int) -> None:
-        """Put the outcomes into the books; `in_flight` requests are still out."""
+    def commit(self, outcomes: Sequence[Outcome]) -> None:
+        """Put the outcomes into the books."""
         if not outcomes:
             return
         self._store.write(outcomes)
         self._frontier.finish(outcomes, self._clock())
         self.stored += sum(outcome.page is not None for outcome in outcomes)
         for observer in self._observers:
-            observer.committed(outcomes, in_flight)
+            observer.committed(outcomes)
 
     def take(self, room: int, in_flight: int) -> Batch:
         """Ask for up to `room` requests, and never for more than the limit can still use."""
@@ -55,12 +55,10 @@ class Exchange:
             return NOTHING
         if self._limit is not None:
             room = min(room, self._limit - self.stored - in_flight)
-        return self._frontier.take(room, self._clock())
-
-    def tell_waiting(self, seconds: float) -> None:
-        """Tell the observers that nothing is in flight."""
+        batch = self._frontier.take(room, self._clock())
         for observer in self._observers:
-            observer.waiting(seconds)
+            observer.taken(batch, in_flight + len(batch.requests))
+        return batch
 
     def tell_stopping(self) -> None:
         """Tell the observers that no more is taken."""

@@ -10,8 +10,8 @@ from contextlib import suppress
 from asyncmultispider.errors import StorageError
 from asyncmultispider.frontier.base import Born, Changes, Ledger, RobotsNote, Settled, Stats
 from asyncmultispider.frontier.known import KnownUrls
-from asyncmultispider.frontier.workbench import ROBOTS_AGE, Host, Refusal, Workbench
-from asyncmultispider.model import Batch, Link, Outcome, Request, State
+from asyncmultispider.frontier.workbench import ROBOTS_AGE, Host, Workbench
+from asyncmultispider.model import Batch, Closed, Link, Outcome, Request, State
 from asyncmultispider.politeness import Manners
 from asyncmultispider.robots import product_token
 from asyncmultispider.settings import Settings
@@ -44,23 +44,30 @@ class LocalFrontier:
     def take(self, room: int, now: float) -> Batch:
         """See `Frontier.take`."""
         changes = Changes()
-        refused: list[tuple[Request, Refusal]] = []
-        requests = list(self._bench.take(room, now, refused))
+        closed: list[Closed] = []
+        requests = list(self._bench.take(room, now, closed))
         for request in requests:
             if not request.robots:
                 self._leased[request.id] = request
                 changes.leased.append(request.id)
         self._states[State.QUEUED] -= len(changes.leased)
         self._states[State.LEASED] += len(changes.leased)
-        for request, refusal in refused:
+        for end in closed:
             changes.settled.append(
-                Settled(id=request.id, state=refusal.state, reason=refusal.reason)
+                Settled(
+                    id=end.request.id,
+                    state=end.state,
+                    reason=end.reason,
+                    detail=end.detail,
+                    at=end.at,
+                    elapsed=end.elapsed,
+                )
             )
-            self._close(request, State.QUEUED, refusal.state)
+            self._close(end.request, State.QUEUED, end.state)
         self._commit(changes)
         # Closing URLs may have opened the next level: then there is no need to wait.
         wait = self._bench.wait(now)
-        return Batch(requests=requests, wait=wait, ended=self._ended())
+        return Batch(requests=requests, closed=closed, wait=wait, ended=self._ended())
 
     def finish(self, outcomes: Sequence[Outcome], now: float) -> None:
         """See `Frontier.finish`."""

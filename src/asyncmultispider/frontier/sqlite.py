@@ -12,7 +12,7 @@ from time import time
 
 from asyncmultispider.frontier.base import Changes, Restored, RobotsNote
 from asyncmultispider.model import Request, State
-from asyncmultispider.sqlite import open_database, read_database, storage_errors
+from asyncmultispider.sqlite import close_database, open_database, read_database, storage_errors
 
 APPLICATION_ID = 0x414D5346  # "AMSF"
 
@@ -159,8 +159,7 @@ class SqliteLedger:
 
     def close(self) -> None:
         """See `Ledger.close`."""
-        with storage_errors(self._path):
-            self._db.close()
+        close_database(self._db, self._path)
 
     def _fingerprints(self) -> Iterator[int]:
         with storage_errors(self._path):

@@ -13,7 +13,7 @@ from math import inf
 
 from msgspec import Struct
 
-from asyncmultispider.model import Outcome, Reason, Request, State
+from asyncmultispider.model import Closed, Outcome, Reason, Request, State
 from asyncmultispider.politeness import Manners, Pace
 from asyncmultispider.robots import ALLOW_ALL, Robots
 
@@ -32,10 +32,24 @@ Load = Callable[[str, tuple[int, int], int], list[tuple[Request, float]]]
 
 
 class Refusal(Struct, frozen=True):
-    """The end of every URL of a host that can't be asked."""
+    """How URLs of a host end that can't be asked for. The rest is of the try that told so."""
 
     state: State
     reason: Reason
+    detail: str | None = None
+    at: float | None = None
+    elapsed: float | None = None
+
+    def close(self, request: Request) -> Closed:
+        """This end, of this URL."""
+        return Closed(
+            request=request,
+            state=self.state,
+            reason=self.reason,
+            detail=self.detail,
+            at=self.at,
+            elapsed=self.elapsed,
+        )
 
 
 GONE = Refusal(State.SUSPENDED, Reason.UNREACHABLE)
@@ -188,18 +202,16 @@ class Workbench:
         if ready is not None:
             heappush(self._heap, (ready, self._stamp, host))
 
-    def take(
-        self, room: int, now: float, refused: list[tuple[Request, Refusal]]
-    ) -> Iterator[Request]:
-        """Requests that may be sent now. URLs that no one may fetch are added to `refused`."""
-        while self._doomed and len(refused) < CLOSED_AT_ONCE:
-            self._clear(self._doomed[-1], now, refused)
-            if len(refused) < CLOSED_AT_ONCE:
+    def take(self, room: int, now: float, closed: list[Closed]) -> Iterator[Request]:
+        """Requests that may be sent now. URLs that no one may fetch are added to `closed`."""
+        while self._doomed and len(closed) < CLOSED_AT_ONCE:
+            self._clear(self._doomed[-1], now, closed)
+            if len(closed) < CLOSED_AT_ONCE:
                 self.schedule(self._doomed.pop())
-        while room > 0 and self._next_visit() <= now and len(refused) < CLOSED_AT_ONCE:
+        while room > 0 and self._next_visit() <= now and len(closed) < CLOSED_AT_ONCE:
             host = heappop(self._heap)[2]
             host.ready = None
-            request = self._next(host, now, refused)
+            request = self._next(host, now, closed)
             if request is not None:
                 host.pace.start(now)
                 room -= 1
@@ -227,7 +239,7 @@ class Workbench:
             gate.attempt += 1
             host.pace.next_at = max(host.pace.next_at, now + outcome.retry_in)
         else:
-            gate.settle(now, None, _refusal(answer.reason))
+            gate.settle(now, None, _refusal(outcome, answer.reason))
             self._doomed.append(host)
         return None
 
@@ -269,12 +281,10 @@ class Workbench:
             heappop(heap)
         return inf
 
-    def _next(
-        self, host: Host, now: float, refused: list[tuple[Request, Refusal]]
-    ) -> Request | None:
+    def _next(self, host: Host, now: float, closed: list[Closed]) -> Request | None:
         while host.later and host.later[0][0] <= now:
             self.push(host, heappop(host.later)[2])
-        coming = self._clear(host, now, refused)
+        coming = self._clear(host, now, closed)
         if coming is None:
             return None
         if self._level_by_level and host.heads[0][0] > self._level:
@@ -287,14 +297,12 @@ class Workbench:
         heappop(host.heads)
         return coming
 
-    def _clear(
-        self, host: Host, now: float, refused: list[tuple[Request, Refusal]]
-    ) -> Gate | Request | None:
+    def _clear(self, host: Host, now: float, closed: list[Closed]) -> Gate | Request | None:
         """Close the refused URLs at the head of the queue, which takes no visit.
 
         What comes then: a robots.txt to ask for, or a request that may be sent.
         """
-        while len(refused) < CLOSED_AT_ONCE and (host.heads or self._refill(host, now)):
+        while len(closed) < CLOSED_AT_ONCE and (host.heads or self._refill(host, now)):
             request = host.heads[0][2]
             gate = self._gate_for(host, request)
             if gate is not None and now >= gate.until:
@@ -303,7 +311,7 @@ class Workbench:
             if refusal is None:
                 return request
             heappop(host.heads)
-            refused.append((request, refusal))
+            closed.append(refusal.close(request))
         return None
 
     def _gate_for(self, host: Host, request: Request) -> Gate | None:
@@ -332,12 +340,12 @@ class Workbench:
         return bool(host.heads)
 
 
-def _refusal(reason: Reason | None) -> Refusal:
+def _refusal(outcome: Outcome, reason: Reason | None) -> Refusal:
     # No answer at all: the pages would fail alike. A server error: the rules are unknown, and
     # nothing is allowed until they can be read (RFC 9309 section 2.3.1.4).
-    if reason is None:
-        return Refusal(State.SUSPENDED, Reason.ROBOTS_UNAVAILABLE)
-    return Refusal(State.FAILED, reason)
+    state = State.SUSPENDED if reason is None else State.FAILED
+    detail = f"robots.txt: {outcome.detail}"
+    return Refusal(state, reason or Reason.ROBOTS_UNAVAILABLE, detail, outcome.at, outcome.elapsed)
 
 
 def _robots_request(host: Host, gate: Gate) -> Request:

@@ -8,7 +8,7 @@ import zstandard
 from msgspec import Struct, json
 
 from asyncmultispider.model import Headers, Outcome, PageRow
-from asyncmultispider.sqlite import open_database, read_database, storage_errors
+from asyncmultispider.sqlite import close_database, open_database, read_database, storage_errors
 
 APPLICATION_ID = 0x414D5350  # "AMSP"
 ZSTD_LEVEL = 1
@@ -65,8 +65,7 @@ class SqliteStore:
 
     def close(self) -> None:
         """See `Store.close`."""
-        with storage_errors(self._path):
-            self._db.close()
+        close_database(self._db, self._path)
 
     def _new_bodies(self, pages: Sequence[PageRow]) -> Iterator[tuple[bytes, str, bytes]]:
         execute = self._db.execute

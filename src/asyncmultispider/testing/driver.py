@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from asyncmultispider.frontier.base import Frontier
-from asyncmultispider.model import Batch, Outcome, Request, State
+from asyncmultispider.model import FINAL, Batch, Closed, Outcome, Request, State
 from asyncmultispider.testing.clock import FakeClock
 
 ROUNDS = 1_000_000
@@ -12,24 +12,30 @@ ROUNDS = 1_000_000
 class Driver:
     """Takes and finishes by a clock, and checks on the way what always holds of a frontier.
 
-    `leased` are the requests taken and not yet finished, those for robots.txt too.
+    `leased` are the requests taken and not yet finished, those for robots.txt too; `closed` is
+    what the frontier closed by itself.
     """
 
     def __init__(self, frontier: Frontier, clock: FakeClock) -> None:
         self.frontier = frontier
         self.clock = clock
         self.leased: list[Request] = []
+        self.closed: list[Closed] = []
 
     def offer(self, room: int = 1000) -> Batch:
         """Take a batch, and see that it is right."""
+        before = self.frontier.stats().states
         batch = self.frontier.take(room, self.clock.monotonic())
         self.leased += batch.requests
+        self.closed += batch.closed
         assert len(batch.requests) <= room
         assert batch.wait is None or batch.wait >= 0
         pages = [request.id for request in self.leased if not request.robots]
         assert len(pages) == len(set(pages)), "a URL was handed out while it was leased"
         states = self.frontier.stats().states
         assert states[State.LEASED] == len(pages)
+        ends = [end.state for end in batch.closed]
+        assert all(states[s] == before[s] + ends.count(s) for s in FINAL), "closed unsaid"
         assert batch.ended == (not states[State.QUEUED] and not states[State.LEASED])
         return batch
 

@@ -79,7 +79,7 @@ class FetcherSuite(_FetcherTests):
 
 
 class AsyncFetcherSuite(_FetcherTests):
-    """Subclass it, and give it a `make_fetcher`, which is called on a running loop, and a `serve`."""
+    """Subclass it, and give it a `make_fetcher` (called on a running loop) and a `serve`."""
 
     def make_fetcher(self, settings: Settings) -> AsyncFetcher:
         """A new fetcher."""

@@ -118,7 +118,7 @@ class FrontierSuite:
         stats = driver.frontier.stats()
         assert stats.accepted == 5
         assert stats.hosts == 1
-        counts = {state: 1 for state in State} | {State.SUSPENDED: 0}
+        counts = dict.fromkeys(State, 1) | {State.SUSPENDED: 0}
         assert stats.states == counts
         driver.frontier.close()
 
@@ -173,6 +173,14 @@ class FrontierSuite:
         assert driver.urls() == [f"{A}/2"]
         driver.frontier.close()
 
+    def test_a_slow_answer_puts_off_a_visit_that_was_due(self) -> None:
+        driver = self.drive(easy(per_host=2, delay_factor=1.0), f"{A}/1", f"{A}/2")
+        (page,) = driver.take(1)
+        driver.finish(done(page, elapsed=3.0))
+        batch = driver.offer()
+        assert (batch.requests, batch.wait) == ([], 3)
+        driver.frontier.close()
+
     def test_a_queue_that_empties_does_not_forget_the_delay(self) -> None:
         driver = self.drive(easy(delay=5), f"{A}/1")
         (page,) = driver.take()
@@ -207,6 +215,7 @@ class FrontierSuite:
         assert driver.count(State.DONE) == 1
         assert driver.count(State.FAILED) == len(sent) - 1
         assert driver.count(State.SUSPENDED) == 51 - len(sent)
+        assert {end.reason for end in driver.closed} == {Reason.UNREACHABLE}
         driver.frontier.add([link(f"{A}/late")])
         assert all(r.host != "a.example" for r in driver.run(answer))
         driver.frontier.close()
@@ -308,6 +317,8 @@ class FrontierSuite:
         driver.finish(rules(asked, "User-agent: *\nDisallow: /private/"))
         assert [r.url for r in driver.run(done)] == [f"{A}/open"]
         assert driver.count(State.SKIPPED) == 2
+        ends = [(end.request.url, end.state, end.reason) for end in driver.closed]
+        assert ends == [(f"{A}/private/{n}", State.SKIPPED, Reason.ROBOTS) for n in (1, 2)]
         driver.frontier.close()
 
     def test_thousands_of_forbidden_urls_are_closed(self) -> None:
@@ -357,6 +368,7 @@ class FrontierSuite:
             )
         )
         assert (driver.count(State.SUSPENDED), driver.count(State.DONE)) == (2, 1)
+        assert {end.reason for end in driver.closed} == {Reason.ROBOTS_UNAVAILABLE}
         driver.frontier.close()
 
     def test_urls_of_a_host_that_can_not_be_reached_fail(self) -> None:
@@ -364,6 +376,7 @@ class FrontierSuite:
         sent = driver.run(lambda r: rules_lost(r, Reason.DNS))
         assert [r.url for r in sent] == [f"{A}/robots.txt"]
         assert driver.count(State.FAILED) == 2
+        assert [end.reason for end in driver.closed] == [Reason.DNS, Reason.DNS]
         driver.frontier.close()
 
     def test_redirects_of_robots_txt_are_followed_up_to_a_bound(self) -> None:
@@ -619,6 +632,17 @@ class DurableFrontierSuite(FrontierSuite):
         driver = self.reopen(driver, polite(), away=DAY / 2 + 1)
         (asked,) = driver.take()
         assert asked.robots
+        driver.frontier.close()
+
+    def test_the_day_of_a_robots_txt_goes_on_while_nobody_looks(self) -> None:
+        driver = self.drive(polite(), f"{A}/1")
+        (asked,) = driver.take()
+        driver.finish(rules(asked, at=driver.clock.time()))
+        driver = self.reopen(driver, polite(), away=DAY / 2)
+        (page,) = driver.take()
+        driver.clock.advance(DAY / 2 + 1)
+        driver.finish(done(page, link(f"{A}/2", 1)))
+        assert driver.urls() == [f"{A}/robots.txt"]
         driver.frontier.close()
 
     def test_with_a_depth_limit_it_goes_on_at_its_level(self) -> None:

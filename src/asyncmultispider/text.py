@@ -1,5 +1,6 @@
 """Text for terminals: nothing from the net reaches one unescaped."""
 
+import sys
 import unicodedata
 
 _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -18,6 +19,11 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """The same on one line, for tables and lists."""
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def complain(message: str) -> None:
+    """Tell what is wrong, in one line on stderr."""
+    print(f"asyncmultispider: {' '.join(printable(message).split())}", file=sys.stderr)
 
 
 def size(count: float) -> str:
