@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-import pycurl
 import pytest
 
 from crawling import Crawled, crawl_site

@@ -48,6 +48,7 @@ class Judge:
         try:
             return self._decide(request, result)
         except Exception:  # noqa: BLE001 - our own bug on one page must not cost the others
+            self._links.forget()  # links of this page may not have reached the frontier
             return Outcome(
                 request=request,
                 state=State.FAILED,
@@ -95,15 +96,10 @@ class Judge:
         depth = self._settings.depth
         if page.document is None or (depth is not None and page.depth >= depth):
             return ()
-        if not self._obedient:
-            hrefs = page.facts.hrefs | page.facts.nofollow
-        elif "nofollow" in page.robots:
+        if self._obedient and "nofollow" in page.robots:
             return ()
-        else:
-            hrefs = page.facts.hrefs
-        if page.charset != "utf-8" and not "".join(hrefs).isascii():
-            hrefs = dict.fromkeys(map(page.encoded, hrefs))
-        return tuple(self._links.fresh(page.base, hrefs, page.depth + 1))
+        wanted = page.facts.may_follow if self._obedient else None
+        return tuple(self._links.fresh(page, wanted))
 
     def _judge_redirect(self, request: Request, response: Response) -> Outcome:
         target = _target(request, response)

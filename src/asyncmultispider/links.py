@@ -1,9 +1,10 @@
 """From the hrefs of a page to links for the frontier, at the cost of the new ones only."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable
 
 from asyncmultispider.model import Link
+from asyncmultispider.page import Page
 from asyncmultispider.urls import canonicalize, host_of, is_web
 from asyncmultispider.urls.scope import Scope
 
@@ -28,30 +29,34 @@ class LinkFilter:
         self._urls: set[str] = set()
         self._size = 0
 
-    def fresh(self, base: str, hrefs: Iterable[str], depth: int) -> list[Link]:
-        """Links not given out before. `hrefs` are relative to `base`, a canonical URL."""
+    def fresh(self, page: Page, wanted: Callable[[str], bool] | None = None) -> list[Link]:
+        """The links of a page that were not given out before; of these, the `wanted` hrefs."""
         if self._size > REMEMBERED:
             self.forget()
+        base = page.base
         directory = base[: base.partition("?")[0].rindex("/") + 1]
         seen = self._hrefs.setdefault(directory, set())
         urls = self._urls
         before = len(seen) + len(urls)
         links = []
-        for href in [href for href in hrefs if href not in seen]:
+        for href in [href for href in page.facts.anchors if href not in seen]:
+            if wanted is not None and not wanted(href):
+                continue
             short = href.partition("#")[0]
             if short in seen:
                 seen.add(href)
                 continue
-            if not _OF_PAGE.match(short):
+            # What an encoding or a query makes of it depends on more than the directory.
+            if short.isascii() and not _OF_PAGE.match(short):
                 seen.add(href)
                 seen.add(short)
             try:
-                url = canonicalize(short, base)
+                url = canonicalize(page.encoded(short), base)
             except ValueError:
                 continue
             if url not in urls and is_web(url):
                 urls.add(url)
-                links.append(self.link(url, depth))
+                links.append(self.link(url, page.depth + 1))
         self._size += len(seen) + len(urls) - before + 1
         return links
 

@@ -7,9 +7,9 @@ from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from asyncmultispider.text import duration, one_line, size
 from asyncmultispider.model import Batch, Outcome, State
 from asyncmultispider.observe import Observer
+from asyncmultispider.text import duration, one_line, size
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from asyncmultispider.version import __version__
 from asyncmultispider.errors import UsageError
+from asyncmultispider.version import __version__
 
 ScopeName = Literal["host", "domain", "prefix", "any"]
 EngineName = Literal["async"]

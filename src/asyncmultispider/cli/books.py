@@ -8,7 +8,6 @@ from time import time
 from msgspec import convert, json
 
 from asyncmultispider.cli.main import FINISHED, NO_PAGES
-from asyncmultispider.text import complain, duration, one_line, size
 from asyncmultispider.crawler import FRONTIER, PAGES, is_running
 from asyncmultispider.errors import UsageError
 from asyncmultispider.export import check_target, export_jsonl
@@ -17,6 +16,7 @@ from asyncmultispider.model import State
 from asyncmultispider.robots import Robots, product_token
 from asyncmultispider.settings import Settings
 from asyncmultispider.store.sqlite import totals
+from asyncmultispider.text import complain, duration, one_line, size
 from asyncmultispider.urls import host_of, parse_seed
 from asyncmultispider.urls.scope import Scope
 

@@ -9,7 +9,6 @@ import click
 from msgspec import json
 
 from asyncmultispider.cli.main import FINISHED, INTERRUPTED, NO_PAGES, STORAGE_FAILED
-from asyncmultispider.text import complain, duration, printable, size
 from asyncmultispider.crawler import (
     FRONTIER,
     PAGES,
@@ -23,6 +22,7 @@ from asyncmultispider.export import check_target, export_jsonl
 from asyncmultispider.progress import progress
 from asyncmultispider.settings import Settings
 from asyncmultispider.stats import Summary
+from asyncmultispider.text import complain, duration, printable, size
 from asyncmultispider.urls import parse_seed
 
 

@@ -2,11 +2,11 @@
 
 from asyncmultispider.cli.crawl import parse_headers
 from asyncmultispider.cli.main import NO_PAGES
-from asyncmultispider.text import complain, duration, one_line, printable, size
 from asyncmultispider.crawler import choose_seeds, fetch_once
 from asyncmultispider.model import Failure
 from asyncmultispider.page import Page
 from asyncmultispider.settings import Settings
+from asyncmultispider.text import complain, duration, one_line, printable, size
 
 TEXT_SHOWN = 2000
 """Characters of text that are shown."""

@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 
 import click
 
-from asyncmultispider.version import __version__
-from asyncmultispider.text import complain
 from asyncmultispider.errors import StorageError, UsageError
+from asyncmultispider.text import complain
+from asyncmultispider.version import __version__
 
 FINISHED, NO_PAGES, WRONG_USAGE, STORAGE_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 

@@ -55,6 +55,8 @@ class Exchange:
             return NOTHING
         if self._limit is not None:
             room = min(room, self._limit - self.stored - in_flight)
+        if room <= 0:  # only a commit makes room: asking now would be told to come back at once
+            return NOTHING
         batch = self._frontier.take(room, self._clock())
         for observer in self._observers:
             observer.taken(batch, in_flight + len(batch.requests))

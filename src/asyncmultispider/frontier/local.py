@@ -30,7 +30,7 @@ class LocalFrontier:
             level_by_level=settings.depth is not None,
         )
         self._leased: dict[int, Request] = {}
-        self._woken: set[Host] = set()
+        self._woken: dict[Host, None] = {}
         self._open = True
         self._restore(now, wall)
 
@@ -112,7 +112,7 @@ class LocalFrontier:
     def _settle(self, outcome: Outcome, now: float, changes: Changes) -> None:
         request = outcome.request
         host = self._bench.host(request.host)
-        self._woken.add(host)
+        self._woken[host] = None
         self._bench.settle(host, outcome, now)
         if request.robots:
             self._settle_robots(outcome, now, changes)
@@ -170,7 +170,7 @@ class LocalFrontier:
         self._states[State.QUEUED] += 1
         self._bench.opened(link.depth)
         host = self._bench.host(link.host)
-        self._woken.add(host)
+        self._woken[host] = None
         if self._bench.wants(host, link.depth, id):
             request = Request(
                 id=id,

@@ -59,11 +59,11 @@ FORBIDDEN = Refusal(State.SKIPPED, Reason.ROBOTS)
 class Gate:
     """What is known of one robots.txt: unasked, or rules, or that it can't be had."""
 
-    __slots__ = ("attempt", "hops", "refusal", "rules", "scheme", "until", "url")
+    __slots__ = ("attempt", "home", "hops", "refusal", "rules", "scheme", "until", "url")
 
     def __init__(self, scheme: str, host: str) -> None:
         self.scheme = scheme
-        self.url = f"{scheme}://{host}/robots.txt"
+        self.home = self.url = f"{scheme}://{host}/robots.txt"
         self.hops = 0
         self.attempt = 1
         self.rules: Robots | None = None
@@ -74,7 +74,7 @@ class Gate:
         """Hold for a day what was learnt."""
         self.rules, self.refusal = rules, refusal
         self.until = now + ROBOTS_AGE
-        self.hops, self.attempt = 0, 1
+        self.url, self.hops, self.attempt = self.home, 0, 1
 
 
 class Host:
@@ -142,7 +142,6 @@ class Workbench:
         self._stamp = 0
         self._level_by_level = level_by_level
         self._open_depths: dict[int, int] = {}
-        self._level = 0
         self._held: list[Host] = []
         self._doomed: list[Host] = []
 
@@ -164,7 +163,6 @@ class Workbench:
         """A URL of this depth is final. The last of its level opens the next one."""
         self._open_depths[depth] -= 1
         if self._level_by_level and not self._open_depths[depth]:
-            self._level = min((d for d, n in self._open_depths.items() if n), default=depth)
             held, self._held = self._held, []
             for host in held:
                 host.held = False
@@ -174,7 +172,7 @@ class Workbench:
         """Whether `push` would hold this URL in memory, or leave it to the ledger."""
         if host.tail and (depth, id) > host.cursor:
             return False
-        if len(host.heads) < HEADS:
+        if len(host.heads) < 2 * self._share():
             return True
         # Too many: the farther half goes back to the ledger, where it is already.
         host.heads.sort()
@@ -254,10 +252,13 @@ class Workbench:
         host.pace.finish(now, outcome.elapsed, overloaded=outcome.overloaded, wait=outcome.wait)
         if host.pace.gone and host.refusal is None:
             host.refusal = GONE
-            for _, _, request in host.later:
-                self.push(host, request)
-            host.later.clear()
+            later, host.later = host.later, []
+            for _, _, request in later:
+                self._again(host, request)
             self._doomed.append(host)
+
+    def _level(self) -> int:
+        return min(depth for depth, count in self._open_depths.items() if count)
 
     def _gate(self, host: Host, scheme: str) -> Gate:
         gate = host.gates.get(scheme)
@@ -283,11 +284,11 @@ class Workbench:
 
     def _next(self, host: Host, now: float, closed: list[Closed]) -> Request | None:
         while host.later and host.later[0][0] <= now:
-            self.push(host, heappop(host.later)[2])
+            self._again(host, heappop(host.later)[2])
         coming = self._clear(host, now, closed)
         if coming is None:
             return None
-        if self._level_by_level and host.heads[0][0] > self._level:
+        if self._level_by_level and host.heads[0][0] > self._level():
             host.held = True
             self._held.append(host)
             return None
@@ -314,6 +315,11 @@ class Workbench:
             closed.append(refusal.close(request))
         return None
 
+    def _again(self, host: Host, request: Request) -> None:
+        # Beyond the cursor it waits in the ledger, and comes with its neighbours.
+        if not host.tail or (request.depth, request.id) <= host.cursor:
+            self.push(host, request)
+
     def _gate_for(self, host: Host, request: Request) -> Gate | None:
         if self._agent is None or host.refusal is not None:
             return None
@@ -336,7 +342,8 @@ class Workbench:
             for request, wait in rows:
                 host.cursor = (request.depth, request.id)
                 if request.id not in waiting:
-                    self.push(host, request, now + wait if wait > 0 else -inf)
+                    due = now + wait if wait > 0 and host.refusal is None else -inf
+                    self.push(host, request, due)
         return bool(host.heads)
 
 

@@ -13,34 +13,45 @@ _TAGS = (*NAVIGATION, "link", "base", "meta", "title")
 
 
 class Facts(Struct, kw_only=True):
-    """`hrefs` are as written in the page, each once; `nofollow` those with rel=nofollow."""
+    """`anchors` are the hrefs as written in the page, each once, in document order.
 
-    hrefs: dict[str, None] = {}
-    nofollow: dict[str, None] = {}
+    The element beside one tells whether it may be followed; None: it may.
+    """
+
+    anchors: dict[str, Element | None] = {}
     base: str | None = None
     title: str | None = None
     canonical: str | None = None
     robots: frozenset[str] = frozenset()
 
+    def may_follow(self, href: str) -> bool:
+        """Whether one of the anchors with this href is without rel=nofollow."""
+        element = self.anchors[href]
+        return element is None or not _is_nofollow(element)
+
 
 def gather(document: Document, agent: str) -> Facts:
     """Read the facts of a document. `agent` is our product token, for `<meta name=agent>`."""
     facts = Facts()
-    hrefs, nofollow = facts.hrefs, facts.nofollow
+    anchors = facts.anchors
     for element in document.iter_elements(_TAGS):
         tag = element.tag
         if tag in NAVIGATION:
             href = element.attr(NAVIGATION[tag])
             if href is None:
                 continue
-            rel = element.attr("rel")
-            if rel is None or "nofollow" not in rel.lower().split():
-                hrefs[href] = None
-            else:
-                nofollow[href] = None
+            # Most hrefs are known from other pages: nobody will ask whether to follow them.
+            if href not in anchors:
+                anchors[href] = element
+            elif not _is_nofollow(element):
+                anchors[href] = None
         else:
             _note(facts, element, tag, agent)
     return facts
+
+
+def _is_nofollow(element: Element) -> bool:
+    return "nofollow" in (element.attr("rel") or "").lower().split()
 
 
 def _note(facts: Facts, element: Element, tag: str, agent: str) -> None:
@@ -67,4 +78,4 @@ def _note_link(facts: Facts, element: Element) -> None:
     href = element.attr("href")
     kind = (element.attr("type") or "text/html").strip().lower()
     if href is not None and kind.startswith(("text/html", "application/xhtml")):
-        facts.hrefs[href] = None
+        facts.anchors[href] = None

@@ -8,6 +8,7 @@ from turbohtml import Document, parse
 from asyncmultispider.model import Headers, Request, Response
 from asyncmultispider.page.content import (
     decode_text,
+    guess_encoding,
     is_html,
     parse_content_type,
     robots_directives,
@@ -69,9 +70,15 @@ class Page:
         if not self.is_html or not self.body:
             return None
         try:
-            return parse(self.body, encoding=self._declared, positions=False)
+            document = parse(self.body, encoding=self._declared, positions=False)
         except LookupError:  # a charset nobody knows: as if none were given
-            return parse(self.body, positions=False)
+            document = parse(self.body, positions=False)
+        tentative = document.encoding_confidence == "tentative"
+        if tentative and document.encoding == "windows-1252" and not self.body.isascii():
+            guess = guess_encoding(self.body)
+            if guess not in (None, document.encoding):
+                return parse(self.body, encoding=guess, positions=False)
+        return document
 
     @lazy
     def charset(self) -> str | None:
@@ -108,9 +115,7 @@ class Page:
     @lazy
     def links(self) -> list[str]:
         """Canonical http and https URLs of the pages it links to, each once, in document order."""
-        found = dict.fromkeys(
-            self._resolve(href, self.base) for href in (*self.facts.hrefs, *self.facts.nofollow)
-        )
+        found = dict.fromkeys(self._resolve(href, self.base) for href in self.facts.anchors)
         return [url for url in found if url and url.startswith(("http://", "https://"))]
 
     @property

@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS canonicals(url TEXT PRIMARY KEY, canonical TEXT) WITH
 
 PAGE = "INSERT OR REPLACE INTO pages VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"
 BODY = "INSERT OR IGNORE INTO bodies VALUES(?,?,?)"
+FORGET = "DELETE FROM items WHERE url=?"
 ITEM = "INSERT OR REPLACE INTO items VALUES(?,?,?)"
 CANONICAL = "INSERT OR REPLACE INTO canonicals VALUES(?,?)"
 
@@ -37,6 +38,8 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._db = open_database(path, APPLICATION_ID, SCHEMA, page_size=32768)
+        with storage_errors(path):
+            self._has_items = self._db.execute("SELECT 1 FROM items LIMIT 1").get is not None
         self._packer = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
 
     def write(self, outcomes: Sequence[Outcome]) -> None:
@@ -50,12 +53,15 @@ class SqliteStore:
         if not pages and not items:
             return
         with storage_errors(self._path), self._db as db:
+            if self._has_items:  # a page that is replaced may give fewer than before
+                db.executemany(FORGET, [(page.url,) for page in pages])
             db.executemany(BODY, self._new_bodies(pages))
             db.executemany(PAGE, map(_page_row, pages))
             canonicals = [(p.url, p.canonical) for p in pages if p.canonical not in (None, p.url)]
             if canonicals:
                 db.executemany(CANONICAL, canonicals)
             if items:
+                self._has_items = True
                 db.executemany(ITEM, items)
 
     def count(self) -> int:
