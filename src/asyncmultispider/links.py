@@ -1,6 +1,6 @@
 """From the hrefs of a page to links for the frontier, at the cost of the new ones only."""
 
-import re
+import string
 from collections.abc import Callable
 
 from asyncmultispider.model import Link
@@ -10,8 +10,8 @@ from asyncmultispider.urls.scope import Scope
 
 REMEMBERED = 200_000
 """Hrefs that are remembered before all are forgotten."""
-# These depend on the whole URL of the page; all other references on its directory only.
-_OF_PAGE = re.compile(r"[\x00-\x20]*(?:\?|$)")
+_PLAIN_START = frozenset(string.ascii_letters + string.digits + "./_-~%")
+"""A reference that begins with one of these depends on the directory of its page alone."""
 
 
 class LinkFilter:
@@ -46,12 +46,12 @@ class LinkFilter:
             if short in seen:
                 seen.add(href)
                 continue
-            # What an encoding or a query makes of it depends on more than the directory.
-            if short.isascii() and not _OF_PAGE.match(short):
+            plain = short.isascii()
+            if plain and short[:1] in _PLAIN_START:
                 seen.add(href)
                 seen.add(short)
             try:
-                url = canonicalize(page.encoded(short), base)
+                url = canonicalize(short if plain else page.encoded(short), base)
             except ValueError:
                 continue
             if url not in urls and is_web(url):

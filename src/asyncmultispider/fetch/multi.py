@@ -59,9 +59,9 @@ class EpollMulti:
 
     async def perform(self, curl: pycurl.Curl) -> None:
         """See `Multi.perform`."""
+        self._multi.add_handle(curl)
         ended = self._waiting[curl] = self._loop.create_future()
         try:
-            self._multi.add_handle(curl)
             await ended
         finally:
             if self._waiting.pop(curl, None) is not None:
@@ -82,10 +82,10 @@ class EpollMulti:
         self._epoll.close()
 
     def _on_interest(self, what: int, fd: int, _multi: object, _data: object) -> None:
-        if what == pycurl.POLL_REMOVE:
+        mask = _MASKS.get(what)
+        if mask is None:
             self._active.pop(fd, None)
             return
-        mask = _MASKS[what]
         if self._active.get(fd) == mask:
             return
         self._active[fd] = mask
@@ -159,7 +159,6 @@ class EpollMulti:
 
 _MASKS = (
     {
-        pycurl.POLL_NONE: 0,
         pycurl.POLL_IN: select.EPOLLIN,
         pycurl.POLL_OUT: select.EPOLLOUT,
         pycurl.POLL_INOUT: select.EPOLLIN | select.EPOLLOUT,

@@ -36,17 +36,18 @@ def gather(document: Document, agent: str) -> Facts:
     anchors = facts.anchors
     for element in document.iter_elements(_TAGS):
         tag = element.tag
-        if tag in NAVIGATION:
-            href = element.attr(NAVIGATION[tag])
-            if href is None:
-                continue
-            # Most hrefs are known from other pages: nobody will ask whether to follow them.
-            if href not in anchors:
-                anchors[href] = element
-            elif not _is_nofollow(element):
-                anchors[href] = None
-        else:
+        attribute = NAVIGATION.get(tag)
+        if attribute is None:
             _note(facts, element, tag, agent)
+            continue
+        href = element.attr(attribute)
+        if href is None:
+            continue
+        # Most hrefs are known from other pages: nobody will ask whether to follow them.
+        if href not in anchors:
+            anchors[href] = element
+        elif anchors[href] is not None and not _is_nofollow(element):
+            anchors[href] = None
     return facts
 
 

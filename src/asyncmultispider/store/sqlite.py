@@ -55,7 +55,7 @@ class SqliteStore:
         with storage_errors(self._path), self._db as db:
             if self._has_items:  # a page that is replaced may give fewer than before
                 db.executemany(FORGET, [(page.url,) for page in pages])
-            db.executemany(BODY, self._new_bodies(pages))
+            db.executemany(BODY, self._bodies(pages))
             db.executemany(PAGE, map(_page_row, pages))
             canonicals = [(p.url, p.canonical) for p in pages if p.canonical not in (None, p.url)]
             if canonicals:
@@ -73,11 +73,10 @@ class SqliteStore:
         """See `Store.close`."""
         close_database(self._db, self._path)
 
-    def _new_bodies(self, pages: Sequence[PageRow]) -> Iterator[tuple[bytes, str, bytes]]:
-        execute = self._db.execute
+    def _bodies(self, pages: Sequence[PageRow]) -> Iterator[tuple[bytes, str, bytes]]:
+        # To pack the few that are stored already costs less than to ask about all.
         for digest, body in {page.digest: page.body for page in pages}.items():
-            if execute("SELECT 1 FROM bodies WHERE digest=?", (digest,)).get is None:
-                yield digest, *self._pack(body)
+            yield digest, *self._pack(body)
 
     def _pack(self, body: bytes) -> tuple[str, bytes]:
         if len(body) >= WORTH_PACKING:
