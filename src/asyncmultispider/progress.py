@@ -151,10 +151,13 @@ def _live(watcher: Watcher) -> Iterator[None]:
 
 
 def _table(watcher: Watcher) -> "RenderableType":
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    table = Table.grid(padding=(0, 2))
-    for name, value in watcher.facts().items():
-        table.add_row(Text(name, style="dim"), Text(value, style="bold"))
-    return table
+    facts = watcher.facts()
+    notes = [facts.pop(name) for name in ("trouble", "now") if name in facts]
+    table = Table.grid(padding=(0, 3))
+    table.add_row(*(Text(name, style="dim") for name in facts))
+    table.add_row(*(Text(value, style="bold") for value in facts.values()))
+    return Group(table, *(Text(note, style="yellow", overflow="ellipsis") for note in notes))
