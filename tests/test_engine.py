@@ -318,7 +318,7 @@ def test_outcomes_are_committed_in_batches() -> None:
 
 
 def test_nothing_new_is_started_while_too_much_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(async_, "MAX_HELD", 1000)
+    monkeypatch.setattr(async_, "MAX_BUFFERED", 1000)
     crawl = Crawl(star(50), concurrency=4)
 
     async def play() -> None:

@@ -37,6 +37,8 @@ def size(count: float) -> str:
 
 def duration(seconds: float) -> str:
     """Time for people: `2 h 05 min`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

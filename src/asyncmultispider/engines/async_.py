@@ -12,8 +12,10 @@ LINGER = 0.02
 """Most seconds that an outcome waits for others to be committed with."""
 BATCH = 256
 """Outcomes that are committed without waiting for more."""
-MAX_HELD = 96 * 2**20
-"""Body bytes in memory above which nothing new is started."""
+HEAVY = 8 * 2**20
+"""Body bytes of outcomes that are committed without waiting for more."""
+MAX_BUFFERED = 64 * 2**20
+"""Body bytes of transfers in flight above which nothing new is started."""
 GRACE = 10.0
 """Seconds for what is in flight when the user asks to stop."""
 
@@ -34,6 +36,7 @@ class AsyncEngine:
         self._concurrency = concurrency
         self._todo: asyncio.Queue[Request] = asyncio.Queue()
         self._done: list[Outcome] = []
+        self._weight = 0
         self._out = 0
         self._wake = asyncio.Event()
         self._bell: asyncio.TimerHandle | None = None
@@ -76,8 +79,11 @@ class AsyncEngine:
 
     def _hand_in(self, outcome: Outcome) -> None:
         self._done.append(outcome)
+        if outcome.page is not None:
+            self._weight += len(outcome.page.body)
         # With as many done as still in flight, waiting for more would only leave workers idle.
-        if 2 * len(self._done) >= self._out or len(self._done) >= BATCH:
+        full = len(self._done) >= BATCH or self._weight >= HEAVY
+        if full or 2 * len(self._done) >= self._out:
             self._wake.set()
         elif len(self._done) == 1:
             self._ring_in(LINGER)
@@ -97,9 +103,10 @@ class AsyncEngine:
 
     def _trade(self) -> float | None:
         done, self._done = self._done, []
+        self._weight = 0
         self._out -= len(done)
         self._exchange.commit(done)
-        if self._stops or self._fetcher.buffered > MAX_HELD:
+        if self._stops or self._fetcher.buffered > MAX_BUFFERED:
             return None
         batch = self._exchange.take(self._concurrency - self._out, self._out)
         self._out += len(batch.requests)

@@ -24,7 +24,7 @@ LOWEST_SPEED = 1024
 BUFFER = 128 * 1024
 MEMORABLE = 256
 """Header lines shorter than this are parsed once for many answers."""
-MAX_BUFFERED = 64 * 2**20
+MAX_BUFFERED = 48 * 2**20
 """Body bytes in unfinished transfers above which all but one of them have to wait."""
 
 REASONS = {
