@@ -9,6 +9,8 @@ import pytest
 from crawling import Crawled, crawl_site
 from webserver import Certificates, Site
 
+pytest.register_assert_rewrite("cli_crawls", "command")
+
 
 @pytest.fixture
 def site() -> Iterator[Site]:
@@ -28,6 +30,12 @@ def other() -> Iterator[Site]:
 def crawl(tmp_path: Path) -> Callable[..., Crawled]:
     """`crawl_site`, working below the test's folder."""
     return partial(crawl_site, tmp_path)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Where a crawl may be kept; it does not exist yet."""
+    return tmp_path / "dir"
 
 
 @pytest.fixture(scope="session")

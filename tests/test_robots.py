@@ -1,5 +1,6 @@
 import codecs
 import re
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -332,6 +333,25 @@ def test_hostile_patterns() -> None:
     assert not stars.allows("http://h/" + "a" * 100_000 + "b", "FooBot")
 
 
+def test_long_urls_and_many_wildcards_do_not_meet() -> None:
+    traps = [f"Disallow: /trap{n}/*{'a' * 40}b" for n in range(5000)]
+    body = group("Disallow: /no", *traps, "Allow: /*yes", "Allow: /no/really").encode()
+    rules = Robots.parse(body)
+    rest = "/a/yes" + "/x" * 4000
+    few, many = ["/trap7/a"], ["/trap7" + rest, "/trap4999" + rest, "/no" + rest]
+    assert [rules.allows("http://h" + path, "x") for path in few] == [True]
+    assert not any(rules.allows("http://h" + path, "x") for path in many)
+    for path in ("/trap", "/other", "/no/really"):  # no wildcard is in question
+        assert rules.allows("http://h" + path + rest, "x")
+
+
+def test_long_urls_meet_some_wildcards() -> None:
+    body = group("Disallow: /*?sid=", "Disallow: /*.pdf$", "Allow: /*?sid=0", *["Allow: /*/"] * 99)
+    start = "/" + "a/" * 50_000
+    ends = {".pdf": False, ".pdf?": True, "?sid=1": False, "?sid=0": True, "": True}
+    assert {end: allowed(body, start + end) for end in ends} == ends
+
+
 def test_many_agents_with_many_rules() -> None:
     names = "".join(f"User-agent: bot{i}\n" for i in range(5000))
     body = names + "Crawl-delay: 2\n" * 5000 + "Disallow: /x\n" * 5000
@@ -437,6 +457,18 @@ PATHS = st.text("ab/$", max_size=9).map("/".__add__)
 def test_matches_as_regular_expressions_do(rules: list[tuple[bool, str]], path: str) -> None:
     body = group(*(f"{'Allow' if allow else 'Disallow'}: {pattern}" for allow, pattern in rules))
     assert allowed(body, path) == oracle(rules, path)
+
+
+@given(st.lists(st.tuples(st.booleans(), PATTERNS), min_size=1, max_size=6), PATHS)
+def test_what_costs_too_much_is_allowed_less_not_more(
+    rules: list[tuple[bool, str]], path: str
+) -> None:
+    body = group(*(f"{'Allow' if allow else 'Disallow'}: {pattern}" for allow, pattern in rules))
+    with patch("asyncmultispider.robots.rules.MAX_WORK", 0):
+        hurried = allowed(body, path)
+    assert allowed(body, path) or not hurried
+    if not any("*" in pattern for _, pattern in rules):
+        assert allowed(body, path) == hurried
 
 
 @given(st.text("a%27Ee~/", max_size=8), st.text("a%27Ee~/", max_size=8))

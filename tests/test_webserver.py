@@ -399,7 +399,8 @@ def test_bad_certificates(certificates: Certificates, kind: str, message: str) -
 def test_a_reset_through_tls(certificates: Certificates) -> None:
     with Site(certificates.valid) as site:
         site.route("/", webserver.reset())
-        with pytest.raises(ConnectionResetError):
+        # Through TLS, Python takes the reset for the end of the stream: before or after the head.
+        with pytest.raises((ConnectionResetError, http.client.IncompleteRead)):
             tls_get(site, certificates.ca_path)
 
 

@@ -1,103 +1,27 @@
-"""A web to crawl in tests: real HTTP/1.1 on real sockets, in a thread of its own.
-
-    with Site() as site:
-        site.page("/", "<a href=/a>a</a>")
-        site.sequence("/a", Reply(503), reset(), Reply(200, "at last"))
-        ...
-        site.wait_until(lambda: site.hits("/a") == 3)
-
-What always holds: a route is looked up by the whole request target, then without its query, then
-by the longest `prefix*`; all else is 404. A connection stays open unless one side says `close` or
-a handler wrote the bytes itself. A client that goes away ends its request at once. A malformed
-request or a bug in a handler is raised when the site closes. Leaving the `with` block ends
-everything, however stuck a client or handler is.
-
-Misbehaviour that is only odd bytes is a `Reply`; what needs control over the socket is a handler.
-nginx is in `servers_nginx`.
-"""
+"""The server: its routes, its log, its thread."""
 
 import asyncio
 import contextlib
-import gzip
 import socket
 import ssl
-import struct
 import threading
 import time
-import zlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property
-from http import HTTPStatus
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Self
 
-import trustme
+from webserver.messages import (
+    HTML,
+    HeaderFields,
+    Recorded,
+    Reply,
+    Route,
+    parse,
+    redirection,
+    wants_close,
+)
 
-HTML = "text/html; charset=utf-8"
-_BLOCK = bytes(64 * 1024)
 _HEAD_LIMIT = 1024 * 1024
 _STOP_TIMEOUT = 10.0
-
-HeaderFields = Mapping[str, str] | Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer. `content_type` None leaves the header out; `close` ends the connection after it.
-
-    Content-Length is that of the body unless `headers` frame the body differently. Header text
-    is sent as UTF-8; surrogate escapes stand for other bytes.
-    """
-
-    status: int = 200
-    body: str | bytes = b""
-    content_type: str | None = HTML
-    headers: HeaderFields = ()
-    close: bool = False
-
-    def encode(self, *, last: bool = False) -> bytes:
-        """The bytes on the wire; `last` announces that the connection closes."""
-        body = self.body.encode() if isinstance(self.body, str) else self.body
-        given = self.headers.items() if isinstance(self.headers, Mapping) else self.headers
-        fields = [*given, *self._framing(given, len(body))]
-        if self.content_type is not None:
-            fields.append(("Content-Type", self.content_type))
-        if last or self.close:
-            fields.append(("Connection", "close"))
-        lines = [f"HTTP/1.1 {self.status} {_phrase(self.status)}"]
-        lines += [f"{name}: {value}" for name, value in fields]
-        return "\r\n".join([*lines, "", ""]).encode(errors="surrogateescape") + body
-
-    def _framing(self, given: Iterable[tuple[str, str]], size: int) -> list[tuple[str, str]]:
-        framed = {"content-length", "transfer-encoding"} & {name.lower() for name, _ in given}
-        if framed or self.status in (204, 304):
-            return []
-        return [("Content-Length", str(size))]
-
-
-@dataclass
-class Recorded:
-    """A request as it came in. Header names are lower case, repeated ones joined by a comma.
-
-    `path` is the request target as sent, with its query. `at` and `finished` are monotonic times
-    in seconds: head received; answer handed to the kernel, or given up. `connection` numbers the
-    connections from 1. `finished` may be set just after the client has its answer: `wait_until`.
-    """
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    at: float
-    connection: int
-    finished: float | None = None
-
-
-Handler = Callable[[Recorded, asyncio.StreamWriter], Awaitable[Reply | None]]
-"""Returns the reply, or writes the bytes itself and returns None: then the connection is closed."""
-
-Route = Reply | Handler
 
 
 class Hold:
@@ -338,13 +262,13 @@ class Site:
     ) -> bool:
         """One request and its answer. False when the connection is to be closed."""
         head = await reader.readuntil(b"\r\n\r\n")
-        request, version = _parse(head, number)
+        request, version = parse(head, number)
         await reader.readexactly(int(request.headers.get("content-length", 0)))
         with self._progress(request):
             reply = await _take(self._find(request.path), request, writer)
             if reply is None:
                 return False
-            last = reply.close or version != "HTTP/1.1" or _wants_close(request)
+            last = reply.close or version != "HTTP/1.1" or wants_close(request)
             writer.write(reply.encode(last=last))
             await writer.drain()
         return not last
@@ -392,251 +316,3 @@ class _Protocol(asyncio.StreamReaderProtocol):
 
 async def _take(route: Route, request: Recorded, writer: asyncio.StreamWriter) -> Reply | None:
     return route if isinstance(route, Reply) else await route(request, writer)
-
-
-def _parse(head: bytes, connection: int) -> tuple[Recorded, str]:
-    first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
-    method, path, version = first.split(" ")
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon:
-            raise ValueError(f"malformed header line in the request for {path}: {line!r}")
-        name, value = name.lower(), value.strip()
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return Recorded(method, path, headers, time.monotonic(), connection), version
-
-
-def _wants_close(request: Recorded) -> bool:
-    return "close" in request.headers.get("connection", "").lower()
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
-
-
-# Replies that are fine, if special
-
-
-def redirection(target: str, status: int = 302) -> Reply:
-    """A redirect to `target`."""
-    return Reply(status, "", headers={"Location": target})
-
-
-def gzipped(body: bytes) -> Reply:
-    """A correct gzip body."""
-    return _encoded(gzip.compress(body), "gzip")
-
-
-def deflated(body: bytes) -> Reply:
-    """A correct deflate body (zlib format, RFC 9110 section 8.4.1.2)."""
-    return _encoded(zlib.compress(body), "deflate")
-
-
-def chunked(body: bytes, size: int = 10) -> Reply:
-    """A correct body in chunks of `size` bytes."""
-    parts = [body[i : i + size] for i in range(0, len(body), size)]
-    return _in_chunks(b"".join(_chunk(part) for part in [*parts, b""]))
-
-
-def empty() -> Reply:
-    """A 200 with no body at all."""
-    return Reply(200)
-
-
-def binary(n: int = 1024) -> Reply:
-    """`n` bytes of every value that claim to be HTML."""
-    return Reply(200, (bytes(range(256)) * (n // 256 + 1))[:n])
-
-
-def unsized(body: bytes) -> Handler:
-    """A body that ends where the connection does, as in HTTP/1.0: correct."""
-    return raw(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n" + body)
-
-
-def big(n: int) -> Handler:
-    """A correct body of `n` zero bytes, made on the way."""
-
-    async def answer(_: Recorded, writer: asyncio.StreamWriter) -> None:
-        writer.write(Reply(headers={"Content-Length": str(n)}).encode(last=True))
-        for left in range(n, 0, -len(_BLOCK)):
-            await _send(writer, _BLOCK[:left])
-
-    return answer
-
-
-# Replies with wrong bytes
-
-
-def truncated(body: bytes = b"<p>cut", missing: int = 100) -> Reply:
-    """Content-Length promises `missing` bytes more than come before the connection closes."""
-    return Reply(200, body, headers={"Content-Length": str(len(body) + missing)}, close=True)
-
-
-def understated(body: bytes = b"<p>more than said", extra: int = 5) -> Reply:
-    """Content-Length is `extra` bytes less than the body; the connection stays open."""
-    return Reply(200, body, headers={"Content-Length": str(len(body) - extra)})
-
-
-def corrupt_gzip(body: bytes = b"<p>damaged</p>" * 100) -> Reply:
-    """A gzip body with wrong bytes in its middle."""
-    data = bytearray(gzip.compress(body))
-    middle = len(data) // 2
-    data[middle : middle + 4] = (byte ^ 0xFF for byte in data[middle : middle + 4])
-    return _encoded(bytes(data), "gzip")
-
-
-def cut_gzip(body: bytes = b"<p>cut short</p>" * 100) -> Reply:
-    """The first half of a gzip stream, as a complete HTTP body."""
-    data = gzip.compress(body)
-    return _encoded(data[: len(data) // 2], "gzip")
-
-
-def gzip_bomb(n: int) -> Reply:
-    """A correct gzip body of `n` zero bytes, about a thousandth of that on the wire."""
-    packer = zlib.compressobj(wbits=31)
-    parts = [packer.compress(_BLOCK[:left]) for left in range(n, 0, -len(_BLOCK))]
-    return _encoded(b"".join([*parts, packer.flush()]), "gzip")
-
-
-def bad_chunk_size(body: bytes = b"<p>fine so far") -> Reply:
-    """A good chunk, then a size that is no number."""
-    return _in_chunks(_chunk(body) + b"what?\r\n" + body, close=True)
-
-
-def unfinished_chunks(body: bytes = b"<p>fine so far") -> Reply:
-    """A good chunk, then the connection closes without the last, empty one."""
-    return _in_chunks(_chunk(body), close=True)
-
-
-def no_location(status: int = 302) -> Reply:
-    """A redirect that does not say where to."""
-    return Reply(status)
-
-
-def redirect_loop(site: Site) -> None:
-    """Serve /loop1 and /loop2, which redirect to each other."""
-    site.redirect("/loop1", "/loop2")
-    site.redirect("/loop2", "/loop1")
-
-
-def redirect_chain(site: Site) -> None:
-    """Serve /chain/N, which redirects to /chain/N+1, without end."""
-
-    async def answer(request: Recorded, _: asyncio.StreamWriter) -> Reply:
-        return redirection(f"/chain/{int(request.path.rpartition('/')[2]) + 1}")
-
-    site.route("/chain/*", answer)
-
-
-# Handlers that mistreat the connection
-
-
-def raw(data: bytes) -> Handler:
-    """Exactly these bytes, then the connection closes."""
-
-    async def answer(_: Recorded, writer: asyncio.StreamWriter) -> None:
-        writer.write(data)
-
-    return answer
-
-
-def garbage() -> Handler:
-    """Bytes that are not HTTP, then the connection closes."""
-    return raw(b"\x00\xff\x17 this is not the web you are looking for\r\n\r\n" * 3)
-
-
-def no_answer() -> Handler:
-    """The connection closes without a byte."""
-    return raw(b"")
-
-
-def reset(body: bytes = b"<p>half of") -> Handler:
-    """A TCP reset in the middle of the body."""
-
-    async def answer(_: Recorded, writer: asyncio.StreamWriter) -> None:
-        writer.write(truncated(body).encode())
-        linger = struct.pack("ii", 1, 0)  # on, for no time: closing sends RST
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        writer.transport.abort()
-
-    return answer
-
-
-def endless_head() -> Handler:
-    """Header fields without end, as fast as the client takes them."""
-
-    async def answer(_: Recorded, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\n")
-        while True:
-            await _send(writer, b"X-More: " + b"x" * 1000 + b"\r\n")
-
-    return answer
-
-
-async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
-    writer.write(data)
-    await writer.drain()
-    await asyncio.sleep(0)  # a fast client never fills the buffer, and then drain() does not yield
-
-
-def _encoded(data: bytes, encoding: str) -> Reply:
-    return Reply(200, data, headers={"Content-Encoding": encoding})
-
-
-def _in_chunks(data: bytes, *, close: bool = False) -> Reply:
-    return Reply(200, data, headers={"Transfer-Encoding": "chunked"}, close=close)
-
-
-def _chunk(part: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(part), part)
-
-
-class Certificates:
-    """A certificate authority for tests; clients trust the PEM file at `ca_path`.
-
-    The contexts are for `Site(tls=...)`.
-    """
-
-    NAMES = ("127.0.0.1", "localhost")
-
-    def __init__(self, folder: Path) -> None:
-        self._ca = trustme.CA()
-        self.ca_path = folder / "ca.pem"
-        self._ca.cert_pem.write_to_path(str(self.ca_path))
-
-    @cached_property
-    def leaf(self) -> trustme.LeafCert:
-        """The valid certificate and its key."""
-        return self._ca.issue_cert(*self.NAMES)
-
-    @property
-    def valid(self) -> ssl.SSLContext:
-        """For 127.0.0.1 and localhost, from the trusted authority."""
-        return _context(self.leaf)
-
-    @property
-    def expired(self) -> ssl.SSLContext:
-        """Right in all but its date."""
-        end = datetime(2020, 1, 1, tzinfo=UTC)
-        return _context(self._ca.issue_cert(*self.NAMES, not_after=end))
-
-    @property
-    def untrusted(self) -> ssl.SSLContext:
-        """From an authority nobody knows."""
-        return _context(trustme.CA().issue_cert(*self.NAMES))
-
-    @property
-    def wrong_host(self) -> ssl.SSLContext:
-        """From the trusted authority, for another host."""
-        return _context(self._ca.issue_cert("elsewhere.test"))
-
-
-def _context(leaf: trustme.LeafCert) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_alpn_protocols(["http/1.1"])
-    leaf.configure_cert(context)
-    return context

@@ -1,0 +1,56 @@
+"""Which request a frontier lets go first."""
+
+from asyncmultispider.testing.frontiers.base import A, B, FrontierBase, easy
+from asyncmultispider.testing.outcomes import again, done, failed, link
+
+
+class OrderTests(FrontierBase):
+    """Levels, and retries among them."""
+
+    def test_shallow_urls_go_first_then_those_found_first(self) -> None:
+        driver = self.drive(easy())
+        driver.frontier.add([link(f"{A}/d2", 2), link(f"{A}/d1", 1)])
+        driver.frontier.add([link(f"{A}/d1b", 1), link(f"{A}/d0", 0), link(f"{A}/d2b", 2)])
+        paths = [url.rpartition("/")[2] for url in driver.urls()]
+        assert paths == ["d0", "d1", "d1b", "d2", "d2b"]
+        driver.frontier.close()
+
+    def test_with_a_depth_limit_a_level_is_finished_before_the_next(self) -> None:
+        driver = self.drive(easy(depth=3), f"{A}/1", f"{B}/1", f"{B}/2")
+        pages = {request.url: request for request in driver.take()}
+        driver.finish(done(pages[f"{A}/1"], link(f"{A}/next", 1), link(f"{B}/next", 1)))
+        assert driver.urls() == []
+        driver.finish(again(pages[f"{B}/1"], 10), done(pages[f"{B}/2"]))
+        assert driver.offer().wait == 10
+        driver.clock.advance(10)
+        (retried,) = driver.take()
+        assert retried.url == f"{B}/1"
+        driver.finish(failed(retried))
+        assert sorted(driver.urls()) == [f"{A}/next", f"{B}/next"]
+        driver.frontier.close()
+
+    def test_with_a_depth_limit_levels_may_be_empty(self) -> None:
+        driver = self.drive(easy(depth=9))
+        driver.frontier.add([link(f"{A}/deep", 4), link(f"{B}/deeper", 7)])
+        assert [r.url for r in driver.run(done)] == [f"{A}/deep", f"{B}/deeper"]
+        driver.frontier.add([link(f"{A}/top", 0)])
+        assert [r.url for r in driver.run(done)] == [f"{A}/top"]
+        driver.frontier.close()
+
+    def test_a_retry_comes_not_before_it_is_due(self) -> None:
+        driver = self.drive(easy(), f"{A}/1", f"{A}/2")
+        page, other = driver.take()
+        driver.finish(again(page, 30), again(other, 10))
+        assert driver.offer().wait == 10
+        driver.clock.advance(10)
+        (second,) = driver.take()
+        assert (second.url, second.attempt) == (f"{A}/2", 2)
+        driver.clock.advance(19)
+        assert driver.urls() == []
+        driver.clock.advance(1)
+        (first,) = driver.take()
+        assert (first.url, first.id, first.attempt) == (page.url, page.id, 2)
+        driver.finish(again(first, 1), done(second))
+        driver.clock.advance(1)
+        assert driver.take()[0].attempt == 3
+        driver.frontier.close()
