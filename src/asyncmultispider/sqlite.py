@@ -25,6 +25,7 @@ def open_database(
             db.set_busy_timeout(5000)
             _check(db, path, application_id)
             db.pragma("page_size", page_size)
+            db.pragma("cache_size", -16_000)  # kilobytes; 2,000 is too few for our indexes
             db.pragma("journal_mode", "wal")
             # A power cut may undo the last commits, in order; a crash of ours undoes none.
             db.pragma("synchronous", "normal")

@@ -46,7 +46,8 @@ CREATE TABLE IF NOT EXISTS robots(
 
 INSERT = """INSERT INTO urls(id, state, reason, url, host, depth, hops, referrer, fingerprint)
 VALUES(?,?,?,?,?,?,?,?,?)"""
-LEASE = "UPDATE urls SET state='leased', attempts=attempts+1 WHERE id=?"
+LEASE = """UPDATE urls SET state='leased', attempts=attempts+1
+WHERE id IN (SELECT value FROM json_each(?))"""
 RELEASE = "UPDATE urls SET state='queued', attempts=attempts-1 WHERE id=? AND state='leased'"
 SETTLE = "UPDATE urls SET state=?, reason=?, status=?, at=?, elapsed=?, due=? WHERE id=?"
 TRY = "INSERT INTO tries(url_id, at, elapsed, reason, status, detail) VALUES(?,?,?,?,?,?)"
@@ -137,7 +138,7 @@ class SqliteLedger:
             if changes.born:
                 db.executemany(INSERT, _rows(changes))
             if changes.leased:
-                db.executemany(LEASE, [(id,) for id in changes.leased])
+                db.execute(LEASE, (str(changes.leased),))
             if changes.released:
                 db.executemany(RELEASE, [(id,) for id in changes.released])
             if changes.settled:

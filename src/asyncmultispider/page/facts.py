@@ -15,10 +15,14 @@ _TAGS = (*NAVIGATION, "link", "base", "meta", "title")
 class Facts(Struct, kw_only=True):
     """`anchors` are the hrefs as written in the page, each once, in document order.
 
-    The element beside one tells whether it may be followed; None: it may.
+    Beside each is its first element, or None where there is nothing to ask of it; further
+    elements with the same href are in `repeats`, and `free` are the hrefs of those that may be
+    followed, once that was asked.
     """
 
     anchors: dict[str, Element | None] = {}
+    repeats: list[tuple[str, Element]] = []
+    free: set[str] | None = None
     base: str | None = None
     title: str | None = None
     canonical: str | None = None
@@ -27,27 +31,29 @@ class Facts(Struct, kw_only=True):
     def may_follow(self, href: str) -> bool:
         """Whether one of the anchors with this href is without rel=nofollow."""
         element = self.anchors[href]
-        return element is None or not _is_nofollow(element)
+        if element is None or not _is_nofollow(element):
+            return True
+        if self.free is None:
+            self.free = {same for same, other in self.repeats if not _is_nofollow(other)}
+        return href in self.free
 
 
 def gather(document: Document, agent: str) -> Facts:
     """Read the facts of a document. `agent` is our product token, for `<meta name=agent>`."""
     facts = Facts()
-    anchors = facts.anchors
+    first, repeats = facts.anchors.setdefault, facts.repeats
     for element in document.iter_elements(_TAGS):
         tag = element.tag
-        attribute = NAVIGATION.get(tag)
-        if attribute is None:
+        if tag == "a":
+            href = element.attr("href")
+        elif tag in NAVIGATION:
+            href = element.attr(NAVIGATION[tag])
+        else:
             _note(facts, element, tag, agent)
             continue
-        href = element.attr(attribute)
-        if href is None:
-            continue
-        # Most hrefs are known from other pages: nobody will ask whether to follow them.
-        if href not in anchors:
-            anchors[href] = element
-        elif anchors[href] is not None and not _is_nofollow(element):
-            anchors[href] = None
+        # Whether it may be followed is asked later, of the few hrefs that are new.
+        if href is not None and first(href, element) is not element:
+            repeats.append((href, element))
     return facts
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import zstandard
@@ -154,7 +155,7 @@ def _page_row(page: PageRow) -> tuple[object, ...]:
         page.title,
         page.depth,
         page.referrer,
-        datetime.fromtimestamp(page.at, UTC).isoformat(timespec="milliseconds"),
+        _moment(page.at),
         round(page.elapsed * 1000, 3),
         len(page.body),
         _headers_json(page.headers),
@@ -162,9 +163,22 @@ def _page_row(page: PageRow) -> tuple[object, ...]:
     )
 
 
+def _moment(at: float) -> str:
+    seconds, rest = divmod(at, 1)
+    return f"{_second(int(seconds))}.{int(rest * 1000):03d}+00:00"
+
+
+@lru_cache(maxsize=64)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def _headers_json(headers: Headers) -> str:
     # One object, for json_extract; a field that came more than once is an array.
-    fields: dict[str, str | list[str]] = {}
+    fields: dict[str, str | list[str]] = dict(headers)
+    if len(fields) == len(headers):
+        return json.encode(fields).decode()
+    fields.clear()
     for name, value in headers:
         known = fields.get(name)
         if known is None:
