@@ -405,7 +405,7 @@ def test_a_step_is_written_whole_or_not_at_all(path: Path) -> None:
     with pytest.raises(StorageError, match=r"frontier\.db"):
         driver.frontier.finish([done(page, link(f"{A}/2", 1))], clock.monotonic())
     driver.frontier.close()
-    assert entries(path) == {f"{A}/1": ("leased", None)}
+    assert entries(path) == {f"{A}/1": ("queued", None)}
     frontier = opened(SqliteLedger(path), easy(), clock)
     assert [r.url for r in frontier.take(9, clock.monotonic()).requests] == [f"{A}/1"]
     frontier.close()

@@ -7,6 +7,7 @@ secrets), `log.jsonl` and `lock`.
 import asyncio
 import fcntl
 import re
+import resource
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -39,6 +40,8 @@ PAGES = "pages.db"
 SETTINGS = "settings.toml"
 LOG = "log.jsonl"
 LOCK = "lock"
+OTHER_FILES = 64
+"""Files that a crawl has open besides a socket for each transfer."""
 
 
 class Crawl:
@@ -58,6 +61,7 @@ class Crawl:
     @contextmanager
     def open(self) -> Iterator["Crawl"]:
         """Lock and open the directory. Raises `UsageError` when it can't be this crawl's."""
+        _allow_sockets(self.settings.concurrency)
         with ExitStack() as stack:
             stack.enter_context(locked(self.directory))
             ledger = SqliteLedger(self.directory / FRONTIER)
@@ -160,7 +164,7 @@ def forget(directory: Path) -> None:
         check_database(directory / FRONTIER, FRONTIER_ID)
         check_database(directory / PAGES, PAGES_ID)
         for name in (FRONTIER, PAGES):
-            for ending in ("", "-wal", "-shm"):
+            for ending in ("", "-wal", "-shm", "-journal"):
                 (directory / (name + ending)).unlink(missing_ok=True)
         for name in (SETTINGS, LOG):
             (directory / name).unlink(missing_ok=True)
@@ -196,6 +200,21 @@ def locked(directory: Path) -> Iterator[None]:
         yield
 
 
+def _allow_sockets(concurrency: int) -> None:
+    """Let this process open what so many transfers need: a lack would look like failing hosts."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    endless = resource.RLIM_INFINITY
+    wanted = 2 * concurrency + OTHER_FILES  # some are looking a name up, some are being closed
+    if soft != endless and soft < wanted:
+        soft = wanted if hard == endless else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft != endless and soft < concurrency + OTHER_FILES:
+        raise UsageError(
+            f"--concurrency {concurrency} needs more than the {soft} open files that the system "
+            "allows (see 'ulimit -n')"
+        )
+
+
 def _claim(ledger: SqliteLedger, settings: Settings, directory: Path) -> bool:
     ours = settings.identity()
     text = ledger.meta("identity")
@@ -227,7 +246,9 @@ def _identity(directory: Path) -> dict[str, list[str]]:
 
 
 def _connects(url: str, proxy: str | None) -> bool:
-    _, result = fetch_once(Settings(seeds=(url,), proxy=proxy, timeout=15))
+    # Of all URLs this one may be asked for before robots.txt was read.
+    probe = f"https://{host_of(url)}/robots.txt"
+    _, result = fetch_once(Settings(seeds=(probe,), proxy=proxy, timeout=15))
     return not (isinstance(result, Failure) and _no_https(result))
 
 

@@ -8,8 +8,10 @@ from asyncmultispider.page import Page
 from asyncmultispider.urls import canonicalize, host_of, is_web
 from asyncmultispider.urls.scope import Scope
 
-REMEMBERED = 200_000
-"""Hrefs that are remembered before all are forgotten."""
+REMEMBERED = 20_000_000
+"""Characters of hrefs and URLs that are remembered before all are forgotten."""
+LONGEST = 8192
+"""Characters of an href beyond which it is no link: web servers refuse longer ones."""
 _PLAIN_START = frozenset(string.ascii_letters + string.digits + "./_-~%")
 """A reference that begins with one of these depends on the directory of its page alone."""
 
@@ -34,30 +36,35 @@ class LinkFilter:
         if self._size > REMEMBERED:
             self.forget()
         base = page.base
-        directory = base[: base.partition("?")[0].rindex("/") + 1]
+        directory = base[: base.partition("?")[0].rfind("/") + 1] or base  # "about:blank"
         seen = self._hrefs.setdefault(directory, set())
         urls = self._urls
-        before = len(seen) + len(urls)
         links = []
+        size = len(directory)
         for href in [href for href in page.facts.anchors if href not in seen]:
+            if len(href) > LONGEST:
+                continue
             if wanted is not None and not wanted(href):
                 continue
             short = href.partition("#")[0]
             if short in seen:
                 seen.add(href)
+                size += len(href)
                 continue
             plain = short.isascii()
             if plain and short[:1] in _PLAIN_START:
                 seen.add(href)
                 seen.add(short)
+                size += len(href)
             try:
                 url = canonicalize(short if plain else page.encoded(short), base)
             except ValueError:
                 continue
             if url not in urls and is_web(url):
                 urls.add(url)
+                size += len(url)
                 links.append(self.link(url, page.depth + 1))
-        self._size += len(seen) + len(urls) - before + 1
+        self._size += size
         return links
 
     def link(self, url: str, depth: int, hops: int = 0) -> Link:

@@ -90,11 +90,11 @@ class Pace:
         self.in_flight -= 1
         if overloaded:
             self._slow_down(now, elapsed)
-            pause = max(self._backoff, wait)
+            pause = self._backoff
         else:
             self._recover()
             pause = min(self._manners.factor * elapsed, MAX_RESPONSE_WAIT)
-        self.next_at = max(self.next_at, now + pause)
+        self.next_at = max(self.next_at, now + max(pause, wait))
 
     def release(self) -> None:
         """A transfer was given up without having told anything about the host."""

@@ -60,7 +60,8 @@ class Watcher(Observer):
             "bytes": size(tally.bytes),
             "time": duration(now - self._began),
         }
-        trouble = ", ".join(f"{one_line(reason)} {n}" for reason, n in tally.trouble.most_common(4))
+        counts = tally.trouble.copy()  # in one step: the crawl goes on in its own thread
+        trouble = ", ".join(f"{one_line(reason)} {n}" for reason, n in counts.most_common(4))
         if trouble:
             facts["trouble"] = trouble
         note = self._note(now)

@@ -15,6 +15,9 @@ EngineName = Literal["async"]
 SCOPES: tuple[str, ...] = get_args(ScopeName)
 ENGINES: tuple[str, ...] = get_args(EngineName)
 MOST_CONCURRENT = 50_000
+MOST_BODY = 900_000_000
+"""Bytes of a body at most: SQLite holds less than 10^9 in a row."""
+MOST_TIMEOUT = 1_000_000
 PROXIES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 DEFAULT_USER_AGENT = f"asyncmultispider/{__version__}"
 
@@ -59,8 +62,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         _least("max-body", self.max_body, 1)
         _least("delay", self.delay, 0)
         _least("delay-factor", self.delay_factor, 0)
-        if not (self.timeout > 0 and math.isfinite(self.timeout)):
-            raise UsageError(f"--timeout must be more than 0 seconds, not {self.timeout}")
+        if self.max_body > MOST_BODY:
+            raise UsageError(f"--max-body can be at most {MOST_BODY}")
+        if not 0 < self.timeout <= MOST_TIMEOUT:
+            raise UsageError(
+                f"--timeout must be more than 0 and at most {MOST_TIMEOUT} seconds, "
+                f"not {self.timeout}"
+            )
         if self.depth is not None:
             _least("depth", self.depth, 0)
         if self.limit is not None:
@@ -68,7 +76,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         for name, value in self.headers:
             _header(name, value)
         if not self.user_agent.strip() or not _is_field_value(self.user_agent):
-            raise UsageError("--user-agent must be a line of text without control characters")
+            raise UsageError("--user-agent must be a line of ASCII without control characters")
         if self.proxy is not None:
             _proxy(self.proxy)
         for cidr in self.allow_private:
@@ -98,17 +106,19 @@ def _least(option: str, value: float, least: int) -> None:
 def _header(name: str, value: str) -> None:
     token = name.isascii() and all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name)
     if not name or not token or not _is_field_value(value):
-        raise UsageError(f"--header needs 'Name: value' without control characters, not {name!r}")
+        raise UsageError(
+            f"--header needs 'Name: value' in ASCII without control characters, not {name!r}"
+        )
 
 
 def _is_field_value(text: str) -> bool:
-    return not any((ord(c) < 32 and c != "\t") or ord(c) == 127 for c in text)
+    return text.isascii() and not any((ord(c) < 32 and c != "\t") or ord(c) == 127 for c in text)
 
 
 def _proxy(url: str) -> None:
     try:
         parts = urlsplit(url)
-        good = parts.scheme in PROXIES and parts.hostname and (parts.port or 1)
+        good = url.isascii() and parts.scheme in PROXIES and parts.hostname and (parts.port or 1)
     except ValueError:
         good = False
     if not good:

@@ -56,9 +56,9 @@ def crawl_command(
         gc.freeze()  # what was imported stays
         with progress(crawl, quiet=quiet, verbose=verbose) as observers:
             summary = crawl.run(observers)
+    _report(summary, crawl, as_json=as_json, quiet=quiet)
     for target in targets:
         export_jsonl(where / PAGES, target)
-    _report(summary, crawl, as_json=as_json, quiet=quiet)
     return _exit_code(summary)
 
 

@@ -65,12 +65,13 @@ class AsyncEngine:
         """Take no more and finish what is in flight within `GRACE` seconds. Twice: stop now."""
         self._stops += 1
         if self._stops == 1:
-            self._exchange.tell_stopping()
             asyncio.get_running_loop().call_later(GRACE, self.stop)
         while not self._todo.empty():
             self._todo.get_nowait()
             self._out -= 1
         self._wake.set()
+        if self._stops == 1:  # last, because it may fail: a terminal can be gone
+            self._exchange.tell_stopping()
 
     async def _work(self) -> None:
         while True:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+from contextlib import suppress
 from functools import lru_cache
 from time import perf_counter, time
 
@@ -25,7 +26,7 @@ BUFFER = 128 * 1024
 MEMORABLE = 256
 """Header lines shorter than this are parsed once for many answers."""
 MAX_BUFFERED = 48 * 2**20
-"""Body bytes in unfinished transfers above which all but one of them have to wait."""
+"""Body bytes in unfinished transfers above which all but one that receives have to wait."""
 
 REASONS = {
     pycurl.E_COULDNT_RESOLVE_HOST: Reason.DNS,
@@ -100,8 +101,12 @@ class Transfer:
     def prepare(self, request: Request) -> None:
         """Get ready to perform this request."""
         # The host that is asked, not the request's: a robots.txt may be redirected elsewhere.
-        self._reset(host_of(request.url), MAX_ROBOTS if request.robots else self._max_body)
+        host = host_of(request.url)
+        self._reset(host, MAX_ROBOTS if request.robots else self._max_body)
         self._may_cut = request.robots
+        if not self._direct and not self._guard.allows_name(host):
+            self._refused = host
+            raise pycurl.error(pycurl.E_COULDNT_CONNECT, "not asked of the proxy")
         self.curl.setopt(pycurl.URL, request.url)
         if self._direct:  # libcurl would rewrite escapes: "%d0" to "%D0"
             self.curl.setopt(pycurl.REQUEST_TARGET, "/" + request.url.split("/", 3)[3])
@@ -214,13 +219,12 @@ class AsyncCurlFetcher:
         # As many idle connections are kept as transfers may be in flight.
         self._multi.setopt(pycurl.M_MAXCONNECTS, max(64, settings.concurrency))
         self._idle: list[AsyncTransfer] = []
-        self._running = 0
         self._paused: list[AsyncTransfer] = []
+        self._favoured: AsyncTransfer | None = None
 
     async def fetch(self, request: Request) -> Result:
         """See `AsyncFetcher.fetch`."""
         transfer = self._idle.pop() if self._idle else self._new()
-        self._running += 1
         try:
             transfer.prepare(request)
             await self._multi.perform(transfer.curl)
@@ -228,7 +232,6 @@ class AsyncCurlFetcher:
         except pycurl.error as error:
             return transfer.failure(error)
         finally:
-            self._running -= 1
             self._ended(transfer)
 
     async def aclose(self) -> None:
@@ -239,8 +242,10 @@ class AsyncCurlFetcher:
         self._idle.clear()
 
     def must_wait(self, transfer: AsyncTransfer) -> bool:
-        """Whether to pause this transfer. One always goes on, so that memory is given back."""
-        if len(self._paused) >= self._running - 1:
+        """Whether to pause this transfer. One goes on to its end, so that memory is given back."""
+        if self._favoured is None:
+            self._favoured = transfer
+        if transfer is self._favoured:
             return False
         self._paused.append(transfer)
         return True
@@ -252,15 +257,20 @@ class AsyncCurlFetcher:
         self.buffered -= transfer.size
         transfer.chunks = []
         self._idle.append(transfer)
+        if transfer is self._favoured:
+            self._favoured = None
         if transfer in self._paused:
             self._paused.remove(transfer)
-        if self._paused:
+        if self._paused and (self._favoured is None or self.buffered <= MAX_BUFFERED):
             # Not from here: libcurl may be calling us.
             asyncio.get_running_loop().call_soon(self._resume)
 
     def _resume(self) -> None:
-        if self._paused:
-            self._paused.pop().curl.pause(pycurl.PAUSE_CONT)
+        # The first that still finds too much in memory is favoured, the others wait again.
+        paused, self._paused = self._paused, []
+        for transfer in paused:
+            with suppress(pycurl.error):  # it has just ended
+                transfer.curl.pause(pycurl.PAUSE_CONT)
 
 
 def _request_headers(settings: Settings) -> list[str]:

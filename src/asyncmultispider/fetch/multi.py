@@ -8,6 +8,7 @@ about a third off the cost of a fetch (docs/decisions.md). Without epoll, `Async
 
 import asyncio
 import select
+from contextlib import suppress
 from typing import Protocol
 
 import pycurl
@@ -98,8 +99,9 @@ class EpollMulti:
         for fd, events in self._epoll.poll(0, MAX_EVENTS):
             if fd in self._active:
                 self._multi.socket_action(fd, _actions(events))
-            else:  # an idle connection that its server has closed
-                self._epoll.unregister(fd)
+            else:  # an idle connection that its server has closed, as libcurl may have by now
+                with suppress(OSError):
+                    self._epoll.unregister(fd)
         self._reap()
 
     def _on_timer(self, milliseconds: int) -> None:

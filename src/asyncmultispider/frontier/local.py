@@ -29,7 +29,7 @@ class LocalFrontier:
             agent=None if settings.ignore_robots else product_token(settings.user_agent),
             level_by_level=settings.depth is not None,
         )
-        self._leased: dict[int, Request] = {}
+        self._leased: set[int] = set()
         self._woken: dict[Host, None] = {}
         self._open = True
         self._restore(now, wall)
@@ -48,8 +48,8 @@ class LocalFrontier:
         requests = list(self._bench.take(room, now, closed))
         for request in requests:
             if not request.robots:
-                self._leased[request.id] = request
                 changes.leased.append(request.id)
+        self._leased.update(changes.leased)
         self._states[State.QUEUED] -= len(changes.leased)
         self._states[State.LEASED] += len(changes.leased)
         for end in closed:
@@ -75,10 +75,11 @@ class LocalFrontier:
         for outcome in outcomes:
             self._settle(outcome, now, changes)
         self._commit(changes)
+        self._leased.difference_update([settled.id for settled in changes.settled])
 
     def stats(self) -> Stats:
         """See `Frontier.stats`."""
-        return Stats(states=dict(self._states), hosts=len(self._bench))
+        return Stats(states=self._written, hosts=len(self._bench))
 
     def close(self) -> None:
         """See `Frontier.close`."""
@@ -98,6 +99,7 @@ class LocalFrontier:
         self._known = KnownUrls(restored.fingerprints)
         self._states = Counter({state.value: 0 for state in State})
         self._states.update(restored.states)
+        self._written = dict(self._states)
         for depth, count in restored.open_depths.items():
             self._bench.opened(depth, count)
         for note in restored.robots:
@@ -117,7 +119,6 @@ class LocalFrontier:
         if request.robots:
             self._settle_robots(outcome, now, changes)
             return
-        del self._leased[request.id]
         changes.settled.append(
             Settled(
                 id=request.id,
@@ -193,6 +194,7 @@ class LocalFrontier:
     def _commit(self, changes: Changes) -> None:
         if changes:
             self._ledger.apply(changes)
+            self._written = dict(self._states)  # never tell more than the ledger holds
         for host in self._woken:
             self._bench.schedule(host)
         self._woken.clear()

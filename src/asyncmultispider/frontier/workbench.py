@@ -23,6 +23,8 @@ ALL_HEADS = 32_768
 """About as many requests are held for all hosts together: with many hosts each holds fewer."""
 ROBOTS_AGE = 24 * 3600.0
 """Seconds for which a robots.txt is good (RFC 9309 section 2.4)."""
+ROBOTS_AGAIN = 3600.0
+"""Seconds after which a robots.txt is asked for again, where the old one could not be renewed."""
 ROBOTS_HOPS = 5
 """Redirects of a robots.txt that are followed (RFC 9309 section 2.3.1.2)."""
 CLOSED_AT_ONCE = 4096
@@ -142,7 +144,7 @@ class Workbench:
         self._stamp = 0
         self._level_by_level = level_by_level
         self._open_depths: dict[int, int] = {}
-        self._held: list[Host] = []
+        self._held: dict[Host, None] = {}
         self._doomed: list[Host] = []
 
     def __len__(self) -> int:
@@ -163,7 +165,7 @@ class Workbench:
         """A URL of this depth is final. The last of its level opens the next one."""
         self._open_depths[depth] -= 1
         if self._level_by_level and not self._open_depths[depth]:
-            held, self._held = self._held, []
+            held, self._held = self._held, {}
             for host in held:
                 host.held = False
                 self.schedule(host)
@@ -236,6 +238,9 @@ class Workbench:
         elif outcome.state is State.QUEUED:
             gate.attempt += 1
             host.pace.next_at = max(host.pace.next_at, now + outcome.retry_in)
+        elif gate.rules is not None:
+            # RFC 9309 section 2.4: rules that are older than a day do while there are no newer.
+            gate.settle(now + ROBOTS_AGAIN - ROBOTS_AGE, gate.rules, None)
         else:
             gate.settle(now, None, _refusal(outcome, answer.reason))
             self._doomed.append(host)
@@ -243,9 +248,11 @@ class Workbench:
 
     def rule(self, host: Host, scheme: str, text: bytes, now: float) -> None:
         """Let the rules of a robots.txt that was read at `now` hold for a day."""
-        rules = Robots.parse(text)
-        self._gate(host, scheme).settle(now, rules, None)
-        host.pace.ask_for(rules.crawl_delay(self._agent or "*"))
+        self._gate(host, scheme).settle(now, Robots.parse(text), None)
+        # http and https share the pace: the longer delay holds.
+        agent = self._agent or "*"
+        rules = [gate.rules for gate in host.gates.values() if gate.rules is not None]
+        host.pace.ask_for(max(each.crawl_delay(agent) or 0.0 for each in rules))
 
     def settle(self, host: Host, outcome: Outcome, now: float) -> None:
         """A transfer from the host ended: adjust its pace, and give it up when it is gone."""
@@ -290,7 +297,7 @@ class Workbench:
             return None
         if self._level_by_level and host.heads[0][0] > self._level():
             host.held = True
-            self._held.append(host)
+            self._held[host] = None
             return None
         if isinstance(coming, Gate):
             host.asking = coming

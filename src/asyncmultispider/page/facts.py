@@ -5,6 +5,7 @@ from turbohtml import Document, Element, Namespace
 
 from asyncmultispider.page.content import robots_directives
 
+OBEYED = frozenset({"noindex", "nofollow"})
 NAVIGATION = {"a": "href", "area": "href", "iframe": "src", "frame": "src"}
 """Elements that lead a reader to another page, and the attribute that says where."""
 FOLLOWED_RELS = frozenset({"next", "prev", "alternate"})
@@ -71,7 +72,8 @@ def _note(facts: Facts, element: Element, tag: str, agent: str) -> None:
             facts.base = element.attr("href")
     elif tag == "meta":
         if (element.attr("name") or "").strip().lower() in ("robots", agent.lower()):
-            facts.robots |= robots_directives([element.attr("content") or ""], agent)
+            # No others: a page may have a million.
+            facts.robots |= OBEYED & robots_directives([element.attr("content") or ""], agent)
     else:
         _note_link(facts, element)
 

@@ -110,7 +110,9 @@ class Page:
     def base(self) -> str:
         """What relative links are relative to: the page, or its base element."""
         href = self.facts.base
-        return self.url if href is None else self._resolve(href) or self.url
+        url = None if href is None else self._resolve(href)
+        # HTML section 2.4.3: not with these schemes.
+        return self.url if url is None or url.startswith(("data:", "javascript:")) else url
 
     @lazy
     def links(self) -> list[str]:
