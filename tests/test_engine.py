@@ -318,7 +318,7 @@ def test_outcomes_are_committed_in_batches() -> None:
 
 
 def test_nothing_new_is_started_while_too_much_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(async_, "MAX_BUFFERED", 1000)
+    monkeypatch.setattr(async_, "START_BELOW", 1000)
     crawl = Crawl(star(50), concurrency=4)
 
     async def play() -> None:
@@ -458,10 +458,10 @@ class FailingStore(MemoryStore):
         super().__init__()
         self.room = room
 
-    def write(self, outcomes: Sequence[Outcome]) -> None:
+    def write(self, outcomes: Sequence[Outcome]) -> int:
         if len(self.pages) + len(outcomes) > self.room:
             raise StorageError("the disk is full")
-        super().write(outcomes)
+        return super().write(outcomes)
 
 
 def test_a_store_that_fails_ends_the_run_and_loses_nothing() -> None:

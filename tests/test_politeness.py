@@ -214,15 +214,6 @@ def test_no_start_is_too_early_and_no_slot_too_many(slots, delay, factor, events
     assert all(later - earlier >= delay for earlier, later in pairwise(starts))
 
 
-def test_giving_up_a_transfer_tells_nothing_about_the_host() -> None:
-    tired, now = strained(2)
-    strikes = tired.strikes
-    tired.start(now)
-    next_at = tired.next_at
-    tired.release()
-    assert (tired.in_flight, tired.strikes, tired.next_at) == (0, strikes, next_at)
-
-
 @pytest.mark.parametrize("factor", [0.0, 1.0])
 def test_without_manners_a_host_may_be_visited_at_any_time(factor: float) -> None:
     free = pace(slots=64, factor=factor)

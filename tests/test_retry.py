@@ -29,7 +29,7 @@ PASSING_REASONS = {
     Reason.TRUNCATED,
     Reason.PROXY,
 }
-STRAIN_REASONS = {Reason.TIMEOUT, Reason.DNS, Reason.CONNECT}
+STRAIN_REASONS = {Reason.TIMEOUT, Reason.DNS, Reason.CONNECT, Reason.RESET}
 
 
 def request(attempt: int = 1, url: str = "http://a.example/") -> Request:

@@ -28,7 +28,7 @@ from asyncmultispider.journal import Journal
 from asyncmultispider.judge import Judge
 from asyncmultispider.model import Failure, Reason, Request, Result
 from asyncmultispider.observe import Observer
-from asyncmultispider.settings import Settings
+from asyncmultispider.settings import Settings, without_user
 from asyncmultispider.sqlite import check_database
 from asyncmultispider.stats import Stopped, Summary, Tally
 from asyncmultispider.store.sqlite import APPLICATION_ID as PAGES_ID
@@ -262,14 +262,10 @@ def _no_https(failure: Failure) -> bool:
 def _without_secrets(settings: Settings) -> dict[str, object]:
     values = {key: value for key, value in structs.asdict(settings).items() if value is not None}
     values["headers"] = [(name, "***") for name, _ in settings.headers]
-    values["seeds"] = [_without_user(seed) for seed in settings.seeds]
+    values["seeds"] = [without_user(seed) for seed in settings.seeds]
     if settings.proxy:
-        values["proxy"] = _without_user(settings.proxy)
+        values["proxy"] = without_user(settings.proxy)
     return values
-
-
-def _without_user(url: str) -> str:
-    return re.sub(r"^([a-z0-9+.-]+://)[^/]*@", r"\1***@", url)
 
 
 def _write_settings(path: Path, settings: Settings) -> None:

@@ -8,6 +8,7 @@ from traceback import format_exc
 
 from asyncmultispider.links import LinkFilter
 from asyncmultispider.model import (
+    REDIRECTS,
     Failure,
     Link,
     Outcome,
@@ -29,7 +30,6 @@ from asyncmultispider.urls.scope import Scope
 
 MAX_HOPS = 10
 """Redirects in a row that are followed."""
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class Judge:

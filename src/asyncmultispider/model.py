@@ -58,6 +58,10 @@ def http_reason(status: int) -> str:
     return f"http-{status}"
 
 
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""Statuses whose Location is followed."""
+
+
 class Link(Struct, frozen=True, kw_only=True, gc=False):
     """A URL on its way into the frontier. `url` is canonical, `host` its host[:port].
 

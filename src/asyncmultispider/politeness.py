@@ -96,10 +96,6 @@ class Pace:
             pause = min(self._manners.factor * elapsed, MAX_RESPONSE_WAIT)
         self.next_at = max(self.next_at, now + max(pause, wait))
 
-    def release(self) -> None:
-        """A transfer was given up without having told anything about the host."""
-        self.in_flight -= 1
-
     def _slow_down(self, now: float, elapsed: float) -> None:
         # Many transfers fail together when a host falters: only those begun after the last
         # slow-down tell something new.

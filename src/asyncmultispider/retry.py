@@ -30,7 +30,7 @@ TRANSIENT_REASONS = frozenset(
 )
 
 STRAIN_STATUS = frozenset({429, 503})
-STRAIN_REASONS = frozenset({Reason.TIMEOUT, Reason.DNS, Reason.CONNECT})
+STRAIN_REASONS = frozenset({Reason.TIMEOUT, Reason.DNS, Reason.CONNECT, Reason.RESET})
 
 
 def retry_delay(request: Request, result: Result, retries: int) -> float | None:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import math
+import re
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -85,12 +86,17 @@ class Settings(Struct, frozen=True, kw_only=True):
     def identity(self) -> dict[str, Any]:
         """What makes this crawl this crawl: a directory with another identity is not continued."""
         return {
-            "seeds": sorted(self.seeds),
+            "seeds": sorted(map(without_user, self.seeds)),
             "scope": self.scope,
             "include": sorted(self.include),
             "exclude": sorted(self.exclude),
             "depth": self.depth,
         }
+
+
+def without_user(url: str) -> str:
+    """The URL with the user name and password in it hidden."""
+    return re.sub(r"^([a-z0-9+.-]+://)[^/]*@", r"\1***@", url)
 
 
 def _choice(option: str, value: str, known: tuple[str, ...]) -> None:

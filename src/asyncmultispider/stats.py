@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from asyncmultispider.frontier.base import Stats as FrontierStats
-from asyncmultispider.model import Batch, Outcome, State
+from asyncmultispider.model import REDIRECTS, Batch, Outcome, Reason, State
 from asyncmultispider.observe import Observer
 
 Stopped = Literal["finished", "limit", "interrupted", "failed"]
@@ -34,7 +34,7 @@ class Summary(Struct, frozen=True, kw_only=True):
 
 
 class Tally(Observer):
-    """Counts as an observer."""
+    """Counts as an observer. `strays` are seeds that redirect to where the scope does not go."""
 
     def __init__(self) -> None:
         self.pages = 0
@@ -42,6 +42,7 @@ class Tally(Observer):
         self.bytes = 0
         self.in_flight = 0
         self.trouble: Counter[str] = Counter()
+        self.strays: dict[str, str] = {}
 
     def taken(self, batch: Batch, in_flight: int) -> None:
         """See `Observer.taken`."""
@@ -57,6 +58,10 @@ class Tally(Observer):
             if outcome.request.robots:
                 continue
             self.fetched += 1
+            if outcome.request.depth == 0 and outcome.page and outcome.page.status in REDIRECTS:
+                for link in outcome.links:
+                    if link.skip is Reason.SCOPE:
+                        self.strays[outcome.request.url] = link.url
             if outcome.page is not None:
                 self.pages += 1
                 self.bytes += len(outcome.page.body)

@@ -117,6 +117,11 @@ def _report(summary: Summary, crawl: Crawl, *, as_json: bool, quiet: bool) -> No
         complain(f"{crawl.trouble} (state is safe: run the same command again to continue)")
     elif summary.stopped == "interrupted":
         complain("interrupted: run the same command again to continue")
+    for seed, target in crawl.tally.strays.items():
+        complain(
+            f"{seed} redirects to {target}, which is out of scope: crawl that URL, "
+            "or use --scope domain"
+        )
     if not quiet:
         _say(_sentence(summary))
         trouble = crawl.tally.trouble.most_common(5)

@@ -141,7 +141,7 @@ def cli() -> None:
     "headers",
     metavar="'K: V'",
     multiple=True,
-    help="Send this request header field. Repeatable.",
+    help="Send this request header field, to the hosts of the URLs given only. Repeatable.",
 )
 @click.option("--proxy", metavar="URL", help="Go through this http, https or socks5 proxy.")
 @click.option(

@@ -14,7 +14,7 @@ BATCH = 256
 """Outcomes that are committed without waiting for more."""
 HEAVY = 8 * 2**20
 """Body bytes of outcomes that are committed without waiting for more."""
-MAX_BUFFERED = 64 * 2**20
+START_BELOW = 32 * 2**20
 """Body bytes of transfers in flight above which nothing new is started."""
 GRACE = 10.0
 """Seconds for what is in flight when the user asks to stop."""
@@ -107,7 +107,7 @@ class AsyncEngine:
         self._weight = 0
         self._out -= len(done)
         self._exchange.commit(done)
-        if self._stops or self._fetcher.buffered > MAX_BUFFERED:
+        if self._stops or self._fetcher.buffered > START_BELOW:
             return None
         batch = self._exchange.take(self._concurrency - self._out, self._out)
         self._out += len(batch.requests)

@@ -8,7 +8,7 @@ from asyncmultispider.model import Batch, Outcome
 from asyncmultispider.observe import Observer
 from asyncmultispider.store.base import Store
 
-NOTHING = Batch(requests=[], closed=[], wait=None, ended=True)
+NOTHING = Batch(requests=[], closed=[], wait=None, ended=False)
 
 
 class Exchange:
@@ -43,9 +43,8 @@ class Exchange:
         """Put the outcomes into the books."""
         if not outcomes:
             return
-        self._store.write(outcomes)
+        self.stored += self._store.write(outcomes)
         self._frontier.finish(outcomes, self._clock())
-        self.stored += sum(outcome.page is not None for outcome in outcomes)
         for observer in self._observers:
             observer.committed(outcomes)
 
@@ -58,6 +57,8 @@ class Exchange:
         if room <= 0:  # only a commit makes room: asking now would be told to come back at once
             return NOTHING
         batch = self._frontier.take(room, self._clock())
+        if batch.wait is None and not (batch.ended or batch.requests or in_flight):
+            raise AssertionError("URLs are queued, but none can ever be taken")
         for observer in self._observers:
             observer.taken(batch, in_flight + len(batch.requests))
         return batch

@@ -79,7 +79,11 @@ class Transfer:
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
         curl.setopt(pycurl.ACCEPT_ENCODING, "gzip, deflate, br")
         curl.setopt(pycurl.USERAGENT, settings.user_agent)
-        curl.setopt(pycurl.HTTPHEADER, _request_headers(settings))
+        # They may be secrets: they go to the seeds' hosts, and not over http where https was named.
+        self._own_headers = settings.headers
+        self._seed_hosts = {host_of(seed) for seed in settings.seeds}
+        self._plain_seeds = {host_of(s) for s in settings.seeds if s.startswith("http://")}
+        curl.setopt(pycurl.HTTPHEADER, _request_headers(()))
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(1000 * min(CONNECT_TIMEOUT, settings.timeout)))
         curl.setopt(pycurl.TIMEOUT_MS, max(1, int(1000 * settings.timeout)))
         curl.setopt(pycurl.LOW_SPEED_LIMIT, LOWEST_SPEED)
@@ -108,6 +112,11 @@ class Transfer:
             self._refused = host
             raise pycurl.error(pycurl.E_COULDNT_CONNECT, "not asked of the proxy")
         self.curl.setopt(pycurl.URL, request.url)
+        if self._own_headers:
+            secure = request.url.startswith("https:")
+            known = host in (self._seed_hosts if secure else self._plain_seeds)
+            fields = self._own_headers if known else ()
+            self.curl.setopt(pycurl.HTTPHEADER, _request_headers(fields))
         if self._direct:  # libcurl would rewrite escapes: "%d0" to "%D0"
             self.curl.setopt(pycurl.REQUEST_TARGET, "/" + request.url.split("/", 3)[3])
 
@@ -273,9 +282,9 @@ class AsyncCurlFetcher:
                 transfer.curl.pause(pycurl.PAUSE_CONT)
 
 
-def _request_headers(settings: Settings) -> list[str]:
+def _request_headers(own: Headers) -> list[str]:
     fields = {"accept": "Accept: text/html,application/xhtml+xml,*/*;q=0.8"}
-    for name, value in settings.headers:
+    for name, value in own:
         # libcurl drops a field without a value; with ";" it is sent empty.
         fields[name.lower()] = f"{name}: {value}" if value else f"{name};"
     return list(fields.values())

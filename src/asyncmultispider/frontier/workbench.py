@@ -125,7 +125,8 @@ class Workbench:
 
     `load` reads more of a queue from the ledger; `agent` is our robots.txt product token, or None
     to ask for no robots.txt at all; `level_by_level` finishes each depth before the next begins,
-    which a crawl with a depth limit needs for a result that does not depend on timing.
+    which a crawl with a depth limit needs for a result that depends on timing only where a page is
+    reached by a redirect and by a link of the same level.
     """
 
     def __init__(

@@ -12,8 +12,11 @@ class Store(Protocol):
     Methods raise `StorageError` when nothing more can be kept; what was kept before stays.
     """
 
-    def write(self, outcomes: Sequence[Outcome]) -> None:
-        """Keep all pages and items of these, or none. A page that is there already is replaced."""
+    def write(self, outcomes: Sequence[Outcome]) -> int:
+        """Keep all pages and items of these, or none; by how many pages there are more.
+
+        What an earlier try of a URL left, before a crash kept it out of the ledger, goes.
+        """
 
     def close(self) -> None:
         """Let go of the files. Idempotent."""

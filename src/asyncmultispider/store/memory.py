@@ -12,13 +12,18 @@ class MemoryStore:
         self.pages: dict[str, PageRow] = {}
         self.items: dict[str, tuple[str, ...]] = {}
 
-    def write(self, outcomes: Sequence[Outcome]) -> None:
+    def write(self, outcomes: Sequence[Outcome]) -> int:
         """See `Store.write`."""
+        before = len(self.pages)
         for outcome in outcomes:
+            if outcome.request.attempt > 1 and not outcome.request.robots:
+                self.pages.pop(outcome.request.url, None)
+                self.items.pop(outcome.request.url, None)
             if outcome.page is not None:
                 self.pages[outcome.page.url] = outcome.page
             if outcome.items:
                 self.items[outcome.request.url] = outcome.items
+        return len(self.pages) - before
 
     def close(self) -> None:
         """See `Store.close`."""

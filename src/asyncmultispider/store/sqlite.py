@@ -28,7 +28,6 @@ CREATE TABLE IF NOT EXISTS canonicals(url TEXT PRIMARY KEY, canonical TEXT) WITH
 
 PAGE = "INSERT OR REPLACE INTO pages VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"
 BODY = "INSERT OR IGNORE INTO bodies VALUES(?,?,?)"
-FORGET = "DELETE FROM items WHERE url=?"
 ITEM = "INSERT OR REPLACE INTO items VALUES(?,?,?)"
 CANONICAL = "INSERT OR REPLACE INTO canonicals VALUES(?,?)"
 
@@ -39,11 +38,9 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._db = open_database(path, APPLICATION_ID, SCHEMA, page_size=32768)
-        with storage_errors(path):
-            self._has_items = self._db.execute("SELECT 1 FROM items LIMIT 1").get is not None
         self._packer = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
 
-    def write(self, outcomes: Sequence[Outcome]) -> None:
+    def write(self, outcomes: Sequence[Outcome]) -> int:
         """See `Store.write`."""
         pages = [outcome.page for outcome in outcomes if outcome.page is not None]
         items = [
@@ -51,19 +48,27 @@ class SqliteStore:
             for outcome in outcomes
             for n, item in enumerate(outcome.items)
         ]
-        if not pages and not items:
-            return
+        again = [
+            (outcome.request.url,)
+            for outcome in outcomes
+            if outcome.request.attempt > 1 and not outcome.request.robots
+        ]
+        if not pages and not items and not again:
+            return 0
         with storage_errors(self._path), self._db as db:
-            if self._has_items:  # a page that is replaced may give fewer than before
-                db.executemany(FORGET, [(page.url,) for page in pages])
+            before = db.total_changes()
+            db.executemany("DELETE FROM pages WHERE url=?", again)
+            gone = db.total_changes() - before
+            db.executemany("DELETE FROM canonicals WHERE url=?", again)
+            db.executemany("DELETE FROM items WHERE url=?", again)
             db.executemany(BODY, self._bodies(pages))
             db.executemany(PAGE, map(_page_row, pages))
             canonicals = [(p.url, p.canonical) for p in pages if p.canonical not in (None, p.url)]
             if canonicals:
                 db.executemany(CANONICAL, canonicals)
             if items:
-                self._has_items = True
                 db.executemany(ITEM, items)
+        return len(pages) - gone
 
     def count(self) -> int:
         """The number of pages that are stored."""

@@ -91,9 +91,17 @@ class StoreSuite:
     def test_fewer_items_replace_more(self) -> None:
         store = self.make_store()
         store.write([page("http://a.example/", items=("1", "2", "3"))])
-        store.write([page("http://a.example/", items=("4",))])
+        assert store.write([page("http://a.example/", items=("4",), attempt=2)]) == 0
         store.close()
         assert self.read_items() == {"http://a.example/": ["4"]}
+
+    def test_a_page_that_is_gone_at_the_next_try_goes(self) -> None:
+        store = self.make_store()
+        assert store.write([page("http://a.example/1"), page("http://a.example/2")]) == 2
+        assert store.write([failed(request("http://a.example/1", 2))]) == -1
+        assert store.write([failed(request("http://a.example/3", 2))]) == 0
+        store.close()
+        assert set(self.read_pages()) == {"http://a.example/2"}
 
     def test_what_was_kept_stays_when_it_is_opened_again(self) -> None:
         store = self.make_store()
@@ -113,9 +121,9 @@ class StoreSuite:
         store.close()
 
 
-def request(url: str) -> Request:
+def request(url: str, attempt: int = 1) -> Request:
     """A request for a URL."""
-    return Request(id=1, url=url, host=host_of(url))
+    return Request(id=1, url=url, host=host_of(url), attempt=attempt)
 
 
 def page(
@@ -127,6 +135,7 @@ def page(
     headers: Headers = (("content-type", "text/html"),),
     items: tuple[str, ...] = (),
     at: float = 0.0,
+    attempt: int = 1,
 ) -> Outcome:
     """A page that was had, for a store."""
     row = PageRow(
@@ -144,7 +153,7 @@ def page(
         body=body,
     )
     return Outcome(
-        request=request(url),
+        request=request(url, attempt),
         state=State.DONE,
         reason=None,
         at=at,
