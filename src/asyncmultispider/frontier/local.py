@@ -9,8 +9,9 @@ from contextlib import suppress
 
 from asyncmultispider.errors import StorageError
 from asyncmultispider.frontier.base import Born, Changes, Ledger, RobotsNote, Settled, Stats
+from asyncmultispider.frontier.gate import ROBOTS_AGE
 from asyncmultispider.frontier.known import KnownUrls
-from asyncmultispider.frontier.workbench import ROBOTS_AGE, Host, Workbench
+from asyncmultispider.frontier.workbench import Host, Workbench
 from asyncmultispider.model import Batch, Closed, Link, Outcome, Request, State
 from asyncmultispider.politeness import Manners
 from asyncmultispider.robots import product_token

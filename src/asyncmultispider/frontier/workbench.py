@@ -11,72 +11,19 @@ from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from math import inf
 
-from msgspec import Struct
-
-from asyncmultispider.model import Closed, Outcome, Reason, Request, State
+from asyncmultispider.frontier.gate import GONE, Gate, Refusal
+from asyncmultispider.model import Closed, Outcome, Request, State
 from asyncmultispider.politeness import Manners, Pace
-from asyncmultispider.robots import ALLOW_ALL, Robots
+from asyncmultispider.robots import Robots
 
 HEADS = 256
 """Most requests of one host's queue that are held in memory."""
 ALL_HEADS = 32_768
 """About as many requests are held for all hosts together: with many hosts each holds fewer."""
-ROBOTS_AGE = 24 * 3600.0
-"""Seconds for which a robots.txt is good (RFC 9309 section 2.4)."""
-ROBOTS_AGAIN = 3600.0
-"""Seconds after which a robots.txt is asked for again, where the old one could not be renewed."""
-ROBOTS_HOPS = 5
-"""Redirects of a robots.txt that are followed (RFC 9309 section 2.3.1.2)."""
 CLOSED_AT_ONCE = 4096
 """Refused URLs that one `take` closes before it looks at the time again."""
 
 Load = Callable[[str, tuple[int, int], int], list[tuple[Request, float]]]
-
-
-class Refusal(Struct, frozen=True):
-    """How URLs of a host end that can't be asked for. The rest is of the try that told so."""
-
-    state: State
-    reason: Reason
-    detail: str | None = None
-    at: float | None = None
-    elapsed: float | None = None
-
-    def close(self, request: Request) -> Closed:
-        """This end, of this URL."""
-        return Closed(
-            request=request,
-            state=self.state,
-            reason=self.reason,
-            detail=self.detail,
-            at=self.at,
-            elapsed=self.elapsed,
-        )
-
-
-GONE = Refusal(State.SUSPENDED, Reason.UNREACHABLE)
-FORBIDDEN = Refusal(State.SKIPPED, Reason.ROBOTS)
-
-
-class Gate:
-    """What is known of one robots.txt: unasked, or rules, or that it can't be had."""
-
-    __slots__ = ("attempt", "home", "hops", "refusal", "rules", "scheme", "until", "url")
-
-    def __init__(self, scheme: str, host: str) -> None:
-        self.scheme = scheme
-        self.home = self.url = f"{scheme}://{host}/robots.txt"
-        self.hops = 0
-        self.attempt = 1
-        self.rules: Robots | None = None
-        self.refusal: Refusal | None = None
-        self.until = -inf
-
-    def settle(self, now: float, rules: Robots | None, refusal: Refusal | None) -> None:
-        """Hold for a day what was learnt."""
-        self.rules, self.refusal = rules, refusal
-        self.until = now + ROBOTS_AGE
-        self.url, self.hops, self.attempt = self.home, 0, 1
 
 
 class Host:
@@ -229,21 +176,17 @@ class Workbench:
         host = self.host(outcome.request.host)
         gate, host.asking = host.asking, None
         answer = outcome.robots
-        if gate is None or answer is None:  # pragma: no cover - the judge always gives an answer
+        if gate is None or answer is None:
             raise AssertionError(f"no robots.txt was asked for: {outcome.request.url}")
         if answer.text is not None:
             self.rule(host, gate.scheme, answer.text, now)
             return host, gate.scheme
         if answer.redirect is not None:
-            self._redirected(gate, answer.redirect, now)
+            gate.follow(answer.redirect, now)
         elif outcome.state is State.QUEUED:
             gate.attempt += 1
             host.pace.next_at = max(host.pace.next_at, now + outcome.retry_in)
-        elif gate.rules is not None:
-            # RFC 9309 section 2.4: rules that are older than a day do while there are no newer.
-            gate.settle(now + ROBOTS_AGAIN - ROBOTS_AGE, gate.rules, None)
-        else:
-            gate.settle(now, None, _refusal(outcome, answer.reason))
+        elif gate.lost(outcome, now):
             self._doomed.append(host)
         return None
 
@@ -274,13 +217,6 @@ class Workbench:
             gate = host.gates[scheme] = Gate(scheme, host.name)
         return gate
 
-    def _redirected(self, gate: Gate, target: str, now: float) -> None:
-        gate.hops += 1
-        if gate.hops > ROBOTS_HOPS:
-            gate.settle(now, ALLOW_ALL, None)
-        else:
-            gate.url = target
-
     def _next_visit(self) -> float:
         heap = self._heap
         while heap:
@@ -302,7 +238,7 @@ class Workbench:
             return None
         if isinstance(coming, Gate):
             host.asking = coming
-            return _robots_request(host, coming)
+            return coming.request(host.name)
         heappop(host.heads)
         return coming
 
@@ -316,7 +252,7 @@ class Workbench:
             gate = self._gate_for(host, request)
             if gate is not None and now >= gate.until:
                 return gate
-            refusal = host.refusal if gate is None else self._verdict(gate, request)
+            refusal = host.refusal if gate is None else gate.refuses(request, self._agent)
             if refusal is None:
                 return request
             heappop(host.heads)
@@ -333,11 +269,6 @@ class Workbench:
             return None
         return self._gate(host, request.url.partition(":")[0])
 
-    def _verdict(self, gate: Gate, request: Request) -> Refusal | None:
-        if gate.rules is None:
-            return gate.refusal
-        return None if gate.rules.allows(request.url, self._agent or "*") else FORBIDDEN
-
     def _share(self) -> int:
         return max(8, min(HEADS // 2, ALL_HEADS // len(self._hosts)))
 
@@ -353,17 +284,3 @@ class Workbench:
                     due = now + wait if wait > 0 and host.refusal is None else -inf
                     self.push(host, request, due)
         return bool(host.heads)
-
-
-def _refusal(outcome: Outcome, reason: Reason | None) -> Refusal:
-    # No answer at all: the pages would fail alike. A server error: the rules are unknown, and
-    # nothing is allowed until they can be read (RFC 9309 section 2.3.1.4).
-    state = State.SUSPENDED if reason is None else State.FAILED
-    detail = f"robots.txt: {outcome.detail}"
-    return Refusal(state, reason or Reason.ROBOTS_UNAVAILABLE, detail, outcome.at, outcome.elapsed)
-
-
-def _robots_request(host: Host, gate: Gate) -> Request:
-    return Request(
-        id=0, url=gate.url, host=host.name, hops=gate.hops, attempt=gate.attempt, robots=True
-    )
