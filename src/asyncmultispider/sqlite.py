@@ -13,10 +13,17 @@ FORMAT = 1
 
 
 def open_database(
-    path: Path, application_id: int, schema: str, *, page_size: int = 4096
+    path: Path,
+    application_id: int,
+    schema: str,
+    *,
+    page_size: int = 4096,
+    durable: bool = False,
 ) -> apsw.Connection:
     """Open or make a database of ours for writing.
 
+    A crash of ours undoes no commit. A power cut may undo the last ones, in order, unless
+    `durable`: then each commit waits for the disk.
     Raises `UsageError` when the file is not ours, `StorageError` when it can't be written.
     """
     db = _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
@@ -27,8 +34,7 @@ def open_database(
             db.pragma("page_size", page_size)
             db.pragma("cache_size", -16_000)  # kilobytes; 2,000 is too few for our indexes
             db.pragma("journal_mode", "wal")
-            # A power cut may undo the last commits, in order; a crash of ours undoes none.
-            db.pragma("synchronous", "normal")
+            db.pragma("synchronous", "full" if durable else "normal")
             with db:
                 db.pragma("application_id", application_id)
                 db.pragma("user_version", FORMAT)

@@ -13,6 +13,8 @@ from asyncmultispider.sqlite import close_database, open_database, read_database
 
 APPLICATION_ID = 0x414D5350  # "AMSP"
 ZSTD_LEVEL = 1
+PAGE_SIZE = 32768
+"""Bytes of a page of the file: most bodies fit into one."""
 WORTH_PACKING = 128
 """Bodies shorter than this many bytes are stored as they are."""
 
@@ -37,7 +39,9 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._db = open_database(path, APPLICATION_ID, SCHEMA, page_size=32768)
+        # Durable, so that no page that the ledger calls done can be lost in a power cut. The
+        # ledger itself may then lose its last commits: what they told is fetched again.
+        self._db = open_database(path, APPLICATION_ID, SCHEMA, page_size=PAGE_SIZE, durable=True)
         self._packer = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
 
     def write(self, outcomes: Sequence[Outcome]) -> int:
