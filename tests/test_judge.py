@@ -237,7 +237,7 @@ def test_a_bad_moment_is_tried_again(status: int, strain: bool) -> None:
     assert decide(answer, retries=0).state is State.FAILED
 
 
-@pytest.mark.parametrize("reason", [Reason.TIMEOUT, Reason.DNS, Reason.CONNECT])
+@pytest.mark.parametrize("reason", [Reason.TIMEOUT, Reason.DNS, Reason.CONNECT, Reason.RESET])
 def test_a_host_that_does_not_answer_shows_strain(reason: Reason) -> None:
     outcome = decide(trouble(reason, "the words of libcurl"))
     assert (outcome.state, outcome.reason, outcome.status) == (State.QUEUED, reason, None)
@@ -248,7 +248,7 @@ def test_a_host_that_does_not_answer_shows_strain(reason: Reason) -> None:
     assert (last.state, last.reason) == (State.FAILED, reason)
 
 
-@pytest.mark.parametrize("reason", [Reason.RESET, Reason.PROTOCOL, Reason.TRUNCATED, Reason.PROXY])
+@pytest.mark.parametrize("reason", [Reason.PROTOCOL, Reason.TRUNCATED, Reason.PROXY])
 def test_trouble_with_one_page_is_tried_again(reason: Reason) -> None:
     outcome = decide(trouble(reason))
     assert (outcome.state, outcome.overloaded) == (State.QUEUED, False)
