@@ -121,7 +121,7 @@ def test_what_passes_is_tried_again_and_what_does_not_is_not(site: Site, crawl: 
     assert len(tries) == len(passing) + len(lasting) + 2
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [429, 500, 503])
 def test_retry_after_in_seconds(site: Site, crawl: CrawlSite, status: int) -> None:
     site.page("/", links("/busy", "/next"))
     site.sequence("/busy", Reply(status, headers={"Retry-After": "2"}), Reply(200, "at last"))

@@ -1,8 +1,9 @@
 """The two drivers of libcurl's multi handle do the same."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pycurl
 import pytest
@@ -15,6 +16,7 @@ from asyncmultispider.settings import Settings
 from webserver import Site, no_answer
 
 T = TypeVar("T")
+EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 @pytest.fixture(params=[EpollMulti, pycurl.AsyncCurlMulti], autouse=True)
@@ -106,6 +108,75 @@ def test_large_bodies_take_turns_and_all_arrive(
     results = with_fetcher(site, act)
     assert [len(r.body) for r in results if isinstance(r, Response)] == [len(body)] * 12
     assert most < 3 * len(body)
+
+
+def test_a_silent_server_does_not_hold_up_large_bodies(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(curl, "MAX_BUFFERED", 100_000)
+    body = bytes(range(256)) * 4000
+    hold = site.hold("/silent")
+    for n in range(6):
+        site.page(f"/{n}", body)
+
+    async def act(fetcher: AsyncCurlFetcher) -> list[Result]:
+        silent = asyncio.ensure_future(fetch(fetcher, site, "/silent"))
+        while not site.hits("/silent"):
+            await asyncio.wait([silent], timeout=0.01)
+        large = await asyncio.gather(*(fetch(fetcher, site, f"/{n}") for n in range(6)))
+        assert not silent.done()
+        assert fetcher.buffered == 0
+        hold.release()
+        return [*large, await silent]
+
+    results = with_fetcher(site, act)
+    sizes = [len(result.body) for result in results if isinstance(result, Response)]
+    assert sizes == [len(body)] * 6 + [0]
+
+
+def test_an_idle_connection_that_both_sides_close_at_once() -> None:
+    """Needs the answer on one connection and the end of the other to be seen in one round."""
+    asked: list[socket.socket] = []
+    troubles: list[dict[str, Any]] = []
+
+    async def ask(fetcher: AsyncCurlFetcher, listener: socket.socket) -> "asyncio.Task[Result]":
+        url = "http://{}:{}/".format(*listener.getsockname())
+        request = Request(id=0, url=url, host=url.split("/")[2])
+        task = asyncio.create_task(fetcher.fetch(request))
+        connection, _ = await asyncio.to_thread(listener.accept)
+        asked.append(connection)
+        assert await asyncio.to_thread(connection.recv, 65536)
+        return task
+
+    async def run(one: socket.socket, two: socket.socket) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: troubles.append(told))
+        seeds = ("http://a.example/",)
+        fetcher = AsyncCurlFetcher(Settings(seeds=seeds, allow_private=("all",)))
+        fetcher._multi.setopt(pycurl.M_MAXCONNECTS, 1)
+        async with asyncio.timeout(20):
+            first = await ask(fetcher, one)
+            asked[0].sendall(EMPTY)
+            assert isinstance(await first, Response)
+            second = await ask(fetcher, two)
+            # No await between these two. The second answer leaves one idle connection too many.
+            asked[1].sendall(EMPTY)
+            asked[0].close()
+            assert isinstance(await second, Response)
+            third = await ask(fetcher, one)
+            asked[2].sendall(EMPTY)
+            assert isinstance(await third, Response)
+        await fetcher.aclose()
+
+    address = ("127.0.0.1", 0)
+    with socket.create_server(address) as one, socket.create_server(address) as two:
+        for listener in (one, two):
+            listener.settimeout(20)
+        try:
+            asyncio.run(run(one, two))
+        finally:
+            for connection in asked:
+                connection.close()
+    assert troubles == []
 
 
 def test_closing_with_transfers_under_way(site: Site) -> None:

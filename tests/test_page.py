@@ -297,3 +297,21 @@ def test_robots(body: str, tag: str | None, robots: set[str]) -> None:
     headers = {"x_robots_tag": tag} if tag else {}
     found = page(f"<!doctype html>{body}", agent="ours", **headers).robots
     assert found & {"noindex", "nofollow"} == robots
+
+
+@pytest.mark.parametrize(
+    ("contents", "kept"),
+    [
+        ([",".join(f"x{n}" for n in range(1000))], set()),
+        ([f"x{n}" for n in range(1000)], set()),
+        (["noarchive, NoIndex, max-snippet:20", "nofollow, noimageindex"], {"noindex", "nofollow"}),
+        (["index, follow", "none"], {"noindex", "nofollow"}),
+        ([], set()),
+    ],
+)
+def test_of_its_directives_a_page_keeps_those_that_count(
+    contents: list[str], kept: set[str]
+) -> None:
+    it = page("".join(f'<meta name="robots" content="{content}">' for content in contents))
+    assert it.facts.robots == kept
+    assert it.robots == kept

@@ -141,6 +141,22 @@ def test_the_host_gets_the_rest_that_it_asks_for() -> None:
     assert asked.next_at == 1001
 
 
+def test_a_host_that_asks_for_rest_without_strain_gets_it_and_keeps_its_slots() -> None:
+    asked = pace(slots=2)
+    asked.start(100.0)
+    asked.finish(101.0, 1.0, wait=60.0)
+    assert (asked.next_at, asked.strikes, asked.gap) == (161, 0, 0)
+    asked.start(161.0)
+    assert asked.free
+
+
+def test_the_longer_of_a_rest_asked_for_and_a_slow_answer_counts() -> None:
+    slow = pace(factor=1.0)
+    slow.start(100.0)
+    slow.finish(120.0, 20.0, wait=5.0)
+    assert slow.next_at == 140
+
+
 def test_transfers_that_fail_together_count_once() -> None:
     burst = pace(slots=4)
     for _ in range(4):

@@ -147,8 +147,9 @@ def choose_seeds(typed: Iterable[str], directory: Path | None, proxy: str | None
     for text in typed:
         url, guessed = parse_seed(text)
         plain = f"http{url.removeprefix('https')}"
-        if guessed and url not in before and (plain in before or not _connects(url, proxy)):
-            url = plain
+        if guessed and without_user(url) not in before:
+            known = without_user(plain) in before
+            url = plain if known or not _connects(url, proxy) else url
         seeds.append(url)
     return list(dict.fromkeys(seeds))
 

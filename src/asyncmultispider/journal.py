@@ -10,6 +10,7 @@ from msgspec import json
 from asyncmultispider.errors import StorageError
 from asyncmultispider.model import Batch, Closed, Outcome, State
 from asyncmultispider.observe import Observer
+from asyncmultispider.settings import without_user
 
 
 class Journal(Observer):
@@ -54,7 +55,11 @@ def _now() -> str:
 
 
 def _closing(end: Closed) -> dict[str, object]:
-    line: dict[str, object] = {"at": _now(), "event": end.state, "url": end.request.url}
+    line: dict[str, object] = {
+        "at": _now(),
+        "event": end.state,
+        "url": without_user(end.request.url),
+    }
     return line | {"reason": end.reason} | ({"detail": end.detail} if end.detail else {})
 
 
@@ -64,7 +69,7 @@ def _line(outcome: Outcome) -> dict[str, object]:
     line = {
         "at": _now(),
         "event": event,
-        "url": request.url,
+        "url": without_user(request.url),
         "reason": outcome.reason,
         "try": request.attempt,
         "retry_in": round(outcome.retry_in, 3) or None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from asyncmultispider.model import Batch, Outcome, State
 from asyncmultispider.observe import Observer
+from asyncmultispider.settings import without_user
 from asyncmultispider.text import duration, one_line, size
 
 if TYPE_CHECKING:
@@ -91,7 +92,10 @@ class Complainer(Observer):
         for end in batch.closed:
             if end.state is not State.SKIPPED:
                 detail = f" ({end.detail})" if end.detail else ""
-                print(one_line(f"{end.reason}: {end.request.url}{detail}"), file=sys.stderr)
+                print(
+                    one_line(f"{end.reason}: {without_user(end.request.url)}{detail}"),
+                    file=sys.stderr,
+                )
 
     def committed(self, outcomes: Sequence[Outcome]) -> None:
         """See `Observer.committed`."""
@@ -99,7 +103,7 @@ class Complainer(Observer):
             if outcome.state in (State.FAILED, State.QUEUED) and outcome.reason:
                 again = f", again in {duration(outcome.retry_in)}" if outcome.retry_in else ""
                 detail = f" ({outcome.detail.strip().splitlines()[-1]})" if outcome.detail else ""
-                line = f"{outcome.reason}: {outcome.request.url}{detail}{again}"
+                line = f"{outcome.reason}: {without_user(outcome.request.url)}{detail}{again}"
                 print(one_line(line), file=sys.stderr)
 
 

@@ -20,7 +20,7 @@ from asyncmultispider.crawler import (
 from asyncmultispider.errors import UsageError
 from asyncmultispider.export import check_target, export_jsonl
 from asyncmultispider.progress import progress
-from asyncmultispider.settings import Settings
+from asyncmultispider.settings import Settings, without_user
 from asyncmultispider.stats import Summary
 from asyncmultispider.text import complain, duration, printable, size
 from asyncmultispider.urls import parse_seed
@@ -119,7 +119,7 @@ def _report(summary: Summary, crawl: Crawl, *, as_json: bool, quiet: bool) -> No
         complain("interrupted: run the same command again to continue")
     for seed, target in crawl.tally.strays.items():
         complain(
-            f"{seed} redirects to {target}, which is out of scope: crawl that URL, "
+            f"{without_user(seed)} redirects to {target}, which is out of scope: crawl that URL, "
             "or use --scope domain"
         )
     if not quiet:

@@ -75,16 +75,19 @@ class RobotsNote(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Changes(Struct, kw_only=True):
-    """One atomic step of the ledger."""
+    """One atomic step of the ledger. Leases are `released` when they were never used, and then
+    count as no try, or `returned` when it is not known what came of them.
+    """
 
     born: list[Born] = []
     leased: list[int] = []
     released: list[int] = []
+    returned: list[int] = []
     settled: list[Settled] = []
     robots: list[RobotsNote] = []
 
     def __bool__(self) -> bool:
-        return bool(self.born or self.leased or self.released or self.settled or self.robots)
+        return any(getattr(self, name) for name in self.__struct_fields__)
 
 
 class Restored(Struct, kw_only=True):

@@ -31,6 +31,7 @@ class LocalFrontier:
             level_by_level=settings.depth is not None,
         )
         self._leased: set[int] = set()
+        self._unsure: list[int] = []
         self._woken: dict[Host, None] = {}
         self._open = True
         self._restore(now, wall)
@@ -75,8 +76,10 @@ class LocalFrontier:
         changes = Changes()
         for outcome in outcomes:
             self._settle(outcome, now, changes)
+        self._unsure = [settled.id for settled in changes.settled]
+        self._leased.difference_update(self._unsure)
         self._commit(changes)
-        self._leased.difference_update([settled.id for settled in changes.settled])
+        self._unsure = []
 
     def stats(self) -> Stats:
         """See `Frontier.stats`."""
@@ -89,8 +92,7 @@ class LocalFrontier:
         self._open = False
         # Where the ledger can't be written any more, opening it again gives the leases back.
         with suppress(StorageError):
-            if self._leased:
-                self._ledger.apply(Changes(released=list(self._leased)))
+            self._ledger.apply(Changes(released=list(self._leased), returned=self._unsure))
         self._ledger.close()
 
     def _restore(self, now: float, wall: float) -> None:

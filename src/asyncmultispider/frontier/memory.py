@@ -70,8 +70,9 @@ class MemoryLedger:
         for id in changes.leased:
             self.rows[id].state = State.LEASED
             self.rows[id].attempts += 1
-        for id in changes.released:
+        for id in (*changes.released, *changes.returned):
             self.rows[id].state = State.QUEUED
+        for id in changes.released:
             self.rows[id].attempts -= 1
         for settled in changes.settled:
             row = self.rows[settled.id]

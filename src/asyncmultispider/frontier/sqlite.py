@@ -49,6 +49,7 @@ VALUES(?,?,?,?,?,?,?,?,?)"""
 LEASE = """UPDATE urls SET state='leased', attempts=attempts+1
 WHERE id IN (SELECT value FROM json_each(?))"""
 RELEASE = "UPDATE urls SET state='queued', attempts=attempts-1 WHERE id=? AND state='leased'"
+RETURN = "UPDATE urls SET state='queued' WHERE id=? AND state='leased'"
 SETTLE = "UPDATE urls SET state=?, reason=?, status=?, at=?, elapsed=?, due=? WHERE id=?"
 TRY = "INSERT INTO tries(url_id, at, elapsed, reason, status, detail) VALUES(?,?,?,?,?,?)"
 ROBOTS = "INSERT OR REPLACE INTO robots(host, scheme, at, text) VALUES(?,?,?,?)"
@@ -141,6 +142,8 @@ class SqliteLedger:
                 db.execute(LEASE, (str(changes.leased),))
             if changes.released:
                 db.executemany(RELEASE, [(id,) for id in changes.released])
+            if changes.returned:
+                db.executemany(RETURN, [(id,) for id in changes.returned])
             if changes.settled:
                 db.executemany(
                     SETTLE,

@@ -1,6 +1,7 @@
 """What a frontier makes of robots.txt."""
 
 from collections import Counter
+from itertools import pairwise
 
 from asyncmultispider.model import Outcome, Reason, Request, State
 from asyncmultispider.testing.frontiers.base import DAY, A, B, FrontierBase, polite
@@ -73,6 +74,29 @@ class RobotsTests(FrontierBase):
         assert driver.pause() == 7
         assert driver.urls() == [f"{A}/2"]
         driver.frontier.close()
+
+    def test_the_longer_crawl_delay_of_two_schemes_holds(self) -> None:
+        for first, second in ((10, 1), (1, 10), (10, 0)):
+            starts = self._starts({"http": first, "https": second})
+            assert [url for url, _ in starts].count("https://a.example/robots.txt") == 1
+            times = [at for _, at in starts[-5:]]  # both robots.txt are known by then
+            assert all(later - earlier == 10 for earlier, later in pairwise(times))
+
+    def _starts(self, delays: dict[str, int]) -> list[tuple[str, float]]:
+        urls = [f"{scheme}://a.example/{n}" for n in range(4) for scheme in delays]
+        driver = self.drive(polite(), *urls)
+        starts: list[tuple[str, float]] = []
+
+        def answer(request: Request) -> Outcome:
+            starts.append((request.url, driver.clock.monotonic()))
+            if not request.robots:
+                return done(request)
+            delay = delays[request.url.partition(":")[0]]
+            return rules(request, f"User-agent: *\nCrawl-delay: {delay}" if delay else "")
+
+        driver.run(answer, room=1)
+        driver.frontier.close()
+        return starts
 
     def test_robots_txt_is_asked_again_when_it_failed(self) -> None:
         driver = self.drive(polite(), f"{A}/1")
@@ -158,4 +182,47 @@ class RobotsTests(FrontierBase):
         driver.clock.advance(DAY + 1)
         driver.finish(done(page, link(f"{A}/2", 1)))
         assert driver.urls() == [f"{A}/robots.txt"]
+        driver.frontier.close()
+
+    def test_rules_that_can_not_be_renewed_hold_on(self) -> None:
+        for reason in (None, Reason.CONNECT, Reason.TIMEOUT):
+            driver = self.drive(polite(), f"{A}/1")
+            (asked,) = driver.take()
+            driver.finish(rules(asked, "User-agent: *\nDisallow: /no"))
+            (page,) = driver.take()
+            driver.clock.advance(DAY + 1)
+            driver.finish(done(page, link(f"{A}/2", 1), link(f"{A}/no/1", 1)))
+            (asked,) = driver.take()
+            assert asked.robots
+            driver.finish(again(asked, 4))
+            driver.clock.advance(4)
+            (asked,) = driver.take()
+            assert (asked.robots, asked.attempt) == (True, 2)
+            driver.finish(rules_lost(asked, reason))
+            (page,) = driver.take()
+            assert page.url == f"{A}/2"
+            driver.finish(done(page, link(f"{A}/3", 2)))
+            (page,) = driver.take()
+            assert page.url == f"{A}/3"
+            ends = [(end.request.url, end.reason) for end in driver.closed]
+            assert ends == [(f"{A}/no/1", Reason.ROBOTS)]
+            driver.frontier.close()
+
+    def test_rules_that_could_not_be_renewed_are_asked_for_again_in_time(self) -> None:
+        driver = self.drive(polite(), f"{A}/1")
+        (asked,) = driver.take()
+        driver.finish(rules(asked))
+        (page,) = driver.take()
+        driver.clock.advance(DAY + 1)
+        driver.finish(done(page, link(f"{A}/2", 1)))
+        (asked,) = driver.take()
+        driver.finish(rules_lost(asked, Reason.DNS))
+        (page,) = driver.take()
+        driver.clock.advance(DAY / 2)
+        driver.finish(done(page, link(f"{A}/no", 1)))
+        (asked,) = driver.take()
+        assert (asked.url, asked.robots, asked.attempt) == (f"{A}/robots.txt", True, 1)
+        driver.finish(rules(asked, "User-agent: *\nDisallow: /no"))
+        assert driver.offer().ended
+        assert driver.count(State.SKIPPED) == 1
         driver.frontier.close()
