@@ -75,6 +75,8 @@ class Watcher(Observer):
         if now - then >= 1.0:
             self._rate = (fetched - before) / (now - then)
             self._last = (now, fetched)
+        elif then == self._began and now > then:
+            self._rate = fetched / (now - then)
 
     def _note(self, now: float) -> str | None:
         if self._stopping:
