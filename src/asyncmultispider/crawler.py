@@ -9,6 +9,7 @@ import fcntl
 import re
 import resource
 import signal
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -110,9 +111,10 @@ class Crawl:
         )
         fetcher = AsyncCurlFetcher(settings)
         engine = AsyncEngine(exchange, fetcher, judge, settings.concurrency)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, engine.stop)
+        if threading.current_thread() is threading.main_thread():  # others get no signals
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, engine.stop)
         try:
             await engine.run()
         finally:

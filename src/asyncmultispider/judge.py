@@ -76,20 +76,16 @@ class Judge:
 
     def _judge_page(self, request: Request, response: Response) -> Outcome:
         page = Page(request, response, self._agent)
-        row, links = None, self._follow(page)
-        if self._obedient and "noindex" in page.robots:
-            state, reason = State.SKIPPED, Reason.NOINDEX
-        else:
-            state, reason, row = State.DONE, None, _row(page, response)
+        kept = not (self._obedient and "noindex" in page.robots)
         return Outcome(
             request=request,
-            state=state,
-            reason=reason,
+            state=State.DONE if kept else State.SKIPPED,
+            reason=None if kept else Reason.NOINDEX,
             at=response.at,
             elapsed=response.elapsed,
             status=response.status,
-            page=row,
-            links=links,
+            page=_row(page, response) if kept else None,
+            links=self._follow(page),
         )
 
     def _follow(self, page: Page) -> tuple[Link, ...]:
