@@ -57,6 +57,7 @@ class Crawl:
         self.directory = directory
         self.tally = Tally()
         self.continued = False
+        self._public = _without_secrets(settings)
         self.trouble: StorageError | None = None
 
     @contextmanager
@@ -68,14 +69,14 @@ class Crawl:
             ledger = SqliteLedger(self.directory / FRONTIER)
             stack.callback(ledger.close)
             self.continued = _claim(ledger, self.settings, self.directory)
-            ledger.set_meta("settings", json.encode(_without_secrets(self.settings)).decode())
+            ledger.set_meta("settings", json.encode(self._public).decode())
             self.store = SqliteStore(self.directory / PAGES)
             stack.callback(self.store.close)
             self.frontier = LocalFrontier(ledger, self.settings, now=monotonic(), wall=time())
             stack.callback(self.frontier.close)
             self._journal = Journal(self.directory / LOG)
             stack.callback(self._journal.close)
-            _write_settings(self.directory / SETTINGS, self.settings)
+            _write_settings(self.directory / SETTINGS, self._public)
             yield self
 
     def run(self, observers: Sequence[Observer] = ()) -> Summary:
@@ -84,8 +85,7 @@ class Crawl:
         pages = self.store.count()
         stopped: Stopped = "failed"
         try:
-            seeds = _without_secrets(self.settings)["seeds"]
-            self._journal.note("start", continued=self.continued, seeds=seeds)
+            self._journal.note("start", continued=self.continued, seeds=self._public["seeds"])
             stopped = asyncio.run(self._run(pages, [self.tally, self._journal, *observers]))
         except StorageError as error:
             self.trouble = error
@@ -271,8 +271,8 @@ def _without_secrets(settings: Settings) -> dict[str, object]:
     return values
 
 
-def _write_settings(path: Path, settings: Settings) -> None:
+def _write_settings(path: Path, values: dict[str, object]) -> None:
     try:
-        path.write_text(tomli_w.dumps(_without_secrets(settings)), encoding="utf-8")
+        path.write_text(tomli_w.dumps(values), encoding="utf-8")
     except OSError as error:
         raise StorageError(f"{str(path)!r}: {error.strerror}") from error

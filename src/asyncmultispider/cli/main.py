@@ -9,11 +9,14 @@ from typing import Any, NoReturn
 import click
 
 from asyncmultispider.errors import StorageError, UsageError
+from asyncmultispider.settings import Settings
 from asyncmultispider.text import complain
 from asyncmultispider.version import __version__
 
 FINISHED, NO_PAGES, WRONG_USAGE, STORAGE_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
+USUAL = Settings(seeds=("http://localhost/",))
+"""The settings of a crawl for which nothing is said."""
 DIRECTORY = click.argument("directory", metavar="DIR", type=click.Path(file_okay=False))
 
 
@@ -48,7 +51,7 @@ def cli() -> None:
 @click.option(
     "--engine",
     metavar="NAME",
-    default="async",
+    default=USUAL.engine,
     show_default=True,
     help="How to run: async (one event loop).",
 )
@@ -57,7 +60,7 @@ def cli() -> None:
     "--concurrency",
     metavar="N",
     type=int,
-    default=64,
+    default=USUAL.concurrency,
     show_default=True,
     help="Transfers in flight.",
 )
@@ -65,7 +68,7 @@ def cli() -> None:
     "--per-host",
     metavar="N",
     type=int,
-    default=2,
+    default=USUAL.per_host,
     show_default=True,
     help="Transfers at once to one host.",
 )
@@ -73,7 +76,7 @@ def cli() -> None:
     "--delay",
     metavar="S",
     type=float,
-    default=0.0,
+    default=USUAL.delay,
     show_default=True,
     help="Least seconds between starts to one host.",
 )
@@ -81,14 +84,14 @@ def cli() -> None:
     "--delay-factor",
     metavar="F",
     type=float,
-    default=1.0,
+    default=USUAL.delay_factor,
     show_default=True,
     help="Wait F x the host's last response time; 0 turns it off.",
 )
 @click.option(
     "--scope",
     metavar="NAME",
-    default="host",
+    default=USUAL.scope,
     show_default=True,
     help="What to follow: host (same host and port), domain (same registrable domain), "
     "prefix (same host and path prefix), any.",
@@ -109,7 +112,7 @@ def cli() -> None:
     "--timeout",
     metavar="S",
     type=float,
-    default=120.0,
+    default=USUAL.timeout,
     show_default=True,
     help="Most seconds for a request. Connecting may take 10 of them; 30 without progress end it.",
 )
@@ -117,7 +120,7 @@ def cli() -> None:
     "--max-body",
     metavar="BYTES",
     type=int,
-    default=64 * 2**20,
+    default=USUAL.max_body,
     show_default=True,
     help="Largest body, decoded; larger pages fail as too-large.",
 )
@@ -125,14 +128,14 @@ def cli() -> None:
     "--retries",
     metavar="N",
     type=int,
-    default=3,
+    default=USUAL.retries,
     show_default=True,
     help="Tries after the first, for trouble that may pass.",
 )
 @click.option(
     "--user-agent",
     metavar="S",
-    default=f"asyncmultispider/{__version__}",
+    default=USUAL.user_agent,
     show_default=True,
     help="Who we say we are; robots.txt groups are chosen by its first word.",
 )
@@ -171,10 +174,8 @@ def crawl(**options: Any) -> int:
 
 @cli.command()
 @click.argument("url")
-@click.option("--timeout", metavar="S", type=float, default=120.0, show_default=True)
-@click.option(
-    "--user-agent", metavar="S", default=f"asyncmultispider/{__version__}", show_default=True
-)
+@click.option("--timeout", metavar="S", type=float, default=USUAL.timeout, show_default=True)
+@click.option("--user-agent", metavar="S", default=USUAL.user_agent, show_default=True)
 @click.option("--header", "headers", metavar="'K: V'", multiple=True, help="Repeatable.")
 @click.option("--proxy", metavar="URL")
 def fetch(**options: Any) -> int:

@@ -63,12 +63,33 @@ class HandedSocket(socket.socket):
         self.close()
 
 
+class RequestFields:
+    """The header fields that requests carry: `common` ones, and the user's `own` in place of them.
+
+    The own ones may be secrets: they go to the seeds' hosts, and not over http where https was
+    named.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.common = _field_lines(())
+        self.own = _field_lines(settings.headers) if settings.headers else []
+        seeds = settings.seeds if self.own else ()
+        self._hosts = {host_of(seed) for seed in seeds}
+        self._plain_hosts = {host_of(seed) for seed in seeds if seed.startswith("http://")}
+
+    def of(self, url: str, host: str) -> list[str]:
+        """The lines for a request."""
+        secure = url.startswith("https:")
+        return self.own if host in (self._hosts if secure else self._plain_hosts) else self.common
+
+
 class Transfer:
     """One reusable libcurl handle and what it received. All handles of a crawl are set up alike."""
 
-    def __init__(self, settings: Settings, guard: Guard) -> None:
+    def __init__(self, settings: Settings, guard: Guard, fields: "RequestFields") -> None:
         self.curl = curl = pycurl.Curl()
         self._guard = guard
+        self._fields = fields
         self._max_body = settings.max_body
         self._direct = not settings.proxy
         self._refused: str | None = None
@@ -79,11 +100,7 @@ class Transfer:
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
         curl.setopt(pycurl.ACCEPT_ENCODING, "gzip, deflate, br")
         curl.setopt(pycurl.USERAGENT, settings.user_agent)
-        # They may be secrets: they go to the seeds' hosts, and not over http where https was named.
-        self._own_headers = settings.headers
-        self._seed_hosts = {host_of(seed) for seed in settings.seeds}
-        self._plain_seeds = {host_of(s) for s in settings.seeds if s.startswith("http://")}
-        curl.setopt(pycurl.HTTPHEADER, _request_headers(()))
+        curl.setopt(pycurl.HTTPHEADER, fields.common)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(1000 * min(CONNECT_TIMEOUT, settings.timeout)))
         curl.setopt(pycurl.TIMEOUT_MS, max(1, int(1000 * settings.timeout)))
         curl.setopt(pycurl.LOW_SPEED_LIMIT, LOWEST_SPEED)
@@ -112,11 +129,8 @@ class Transfer:
             self._refused = host
             raise pycurl.error(pycurl.E_COULDNT_CONNECT, "not asked of the proxy")
         self.curl.setopt(pycurl.URL, request.url)
-        if self._own_headers:
-            secure = request.url.startswith("https:")
-            known = host in (self._seed_hosts if secure else self._plain_seeds)
-            fields = self._own_headers if known else ()
-            self.curl.setopt(pycurl.HTTPHEADER, _request_headers(fields))
+        if self._fields.own:
+            self.curl.setopt(pycurl.HTTPHEADER, self._fields.of(request.url, host))
         if self._direct:  # libcurl would rewrite escapes: "%d0" to "%D0"
             self.curl.setopt(pycurl.REQUEST_TARGET, "/" + request.url.split("/", 3)[3])
 
@@ -185,7 +199,7 @@ class CurlFetcher:
     """A `Fetcher`: one handle, to be used by one thread."""
 
     def __init__(self, settings: Settings) -> None:
-        self._transfer = Transfer(settings, Guard.of(settings))
+        self._transfer = Transfer(settings, Guard.of(settings), RequestFields(settings))
 
     def fetch(self, request: Request) -> Result:
         """See `Fetcher.fetch`."""
@@ -205,9 +219,15 @@ class CurlFetcher:
 class AsyncTransfer(Transfer):
     """A transfer that tells its fetcher what it holds, and waits when all hold too much."""
 
-    def __init__(self, settings: Settings, guard: Guard, fetcher: "AsyncCurlFetcher") -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        guard: Guard,
+        fields: RequestFields,
+        fetcher: "AsyncCurlFetcher",
+    ) -> None:
         self._fetcher = fetcher
-        super().__init__(settings, guard)
+        super().__init__(settings, guard, fields)
 
     def _write(self, chunk: bytes) -> int | None:
         fetcher = self._fetcher
@@ -224,6 +244,7 @@ class AsyncCurlFetcher:
         self.buffered = 0
         self._settings = settings
         self._guard = Guard.of(settings)
+        self._fields = RequestFields(settings)
         self._multi = make_multi()
         # As many idle connections are kept as transfers may be in flight.
         self._multi.setopt(pycurl.M_MAXCONNECTS, max(64, settings.concurrency))
@@ -260,7 +281,7 @@ class AsyncCurlFetcher:
         return True
 
     def _new(self) -> AsyncTransfer:
-        return AsyncTransfer(self._settings, self._guard, self)
+        return AsyncTransfer(self._settings, self._guard, self._fields, self)
 
     def _ended(self, transfer: AsyncTransfer) -> None:
         self.buffered -= transfer.size
@@ -282,7 +303,7 @@ class AsyncCurlFetcher:
                 transfer.curl.pause(pycurl.PAUSE_CONT)
 
 
-def _request_headers(own: Headers) -> list[str]:
+def _field_lines(own: Headers) -> list[str]:
     fields = {"accept": "Accept: text/html,application/xhtml+xml,*/*;q=0.8"}
     for name, value in own:
         # libcurl drops a field without a value; with ";" it is sent empty.

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
+from msgspec.structs import replace
+
 from asyncmultispider.errors import StorageError
 from asyncmultispider.frontier.base import Born, Changes, Ledger, RobotsNote, Settled, Stats
 from asyncmultispider.frontier.gate import ROBOTS_AGE
@@ -139,7 +141,8 @@ class LocalFrontier:
         if outcome.state is State.QUEUED:
             self._states[State.LEASED] -= 1
             self._states[State.QUEUED] += 1
-            self._bench.push(host, _again(request), now + outcome.retry_in)
+            again = replace(request, attempt=request.attempt + 1)
+            self._bench.push(host, again, now + outcome.retry_in)
         else:
             self._close(request, State.LEASED, outcome.state)
 
@@ -201,15 +204,3 @@ class LocalFrontier:
         for host in self._woken:
             self._bench.schedule(host)
         self._woken.clear()
-
-
-def _again(request: Request) -> Request:
-    return Request(
-        id=request.id,
-        url=request.url,
-        host=request.host,
-        depth=request.depth,
-        hops=request.hops,
-        attempt=request.attempt + 1,
-        referrer=request.referrer,
-    )

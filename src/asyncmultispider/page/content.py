@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from turbohtml import parse
+from asyncmultispider.urls.legacy import encoding_name
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 SAMPLE = 8192
@@ -53,15 +53,6 @@ def decode_text(body: bytes, charset: str | None) -> tuple[str, str]:
         return body.decode(), "utf-8"
     except UnicodeDecodeError:
         return codecs.decode(body, "whatwg-windows-1252", "replace"), "windows-1252"
-
-
-@lru_cache(maxsize=256)
-def encoding_name(label: str) -> str | None:
-    """The standard's name of an encoding, in lower case, for any of its labels."""
-    try:
-        return (parse(b"", encoding=label).encoding or "utf-8").lower()
-    except (LookupError, ValueError):
-        return None
 
 
 def guess_encoding(body: bytes) -> str | None:

@@ -14,7 +14,7 @@ from asyncmultispider.page.content import (
     robots_directives,
 )
 from asyncmultispider.page.facts import Facts, gather
-from asyncmultispider.urls import canonicalize, encode_href
+from asyncmultispider.urls import canonicalize, encode_href, is_web
 
 NO_FACTS = Facts()
 T = TypeVar("T")
@@ -118,7 +118,7 @@ class Page:
     def links(self) -> list[str]:
         """Canonical http and https URLs of the pages it links to, each once, in document order."""
         found = dict.fromkeys(self._resolve(href, self.base) for href in self.facts.anchors)
-        return [url for url in found if url and url.startswith(("http://", "https://"))]
+        return [url for url in found if url and is_web(url)]
 
     @property
     def canonical(self) -> str | None:

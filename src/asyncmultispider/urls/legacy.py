@@ -23,6 +23,17 @@ _GB18030_2005 = {0xE78D + i: 0xA6D9 + i for i in range(7)} | dict(  # private us
 )
 
 
+@lru_cache(maxsize=256)
+def encoding_name(label: str) -> str | None:
+    """The standard's name of an encoding, in lower case, for any of its labels; None: no label."""
+    from turbohtml import parse  # here, because most crawls never need it
+
+    try:
+        return (parse(b"", encoding=label).encoding or "utf-8").lower()
+    except (LookupError, ValueError):
+        return None
+
+
 def percent_encode(text: str, encoding: str) -> str | None:
     """The text as a query of an http(s) URL in a page of this encoding (a WHATWG label).
 
@@ -30,7 +41,7 @@ def percent_encode(text: str, encoding: str) -> str | None:
     UTF-16, and for an unknown encoding.
     Source: https://url.spec.whatwg.org/#string-percent-encode-after-encoding
     """
-    name = _name(encoding)
+    name = encoding_name(encoding) or "utf-8"
     if name.startswith("utf-") or name == "replacement":
         return None
     return "".join(_iso_2022_jp(text) if name == "iso-2022-jp" else _stateless(text, name))
@@ -84,16 +95,6 @@ def _jis0208(char: str) -> bytes | None:
 
 def _percent(char: str, code: bytes | None) -> str:
     return f"%26%23{ord(char)}%3B" if code is None else "".join(_PERCENT[byte] for byte in code)
-
-
-@lru_cache(maxsize=256)
-def _name(label: str) -> str:
-    from turbohtml import parse  # here, because most crawls never need it
-
-    try:
-        return (parse(b"", encoding=label).encoding or "utf-8").lower()
-    except (LookupError, ValueError):
-        return "utf-8"
 
 
 @lru_cache(maxsize=64)
