@@ -7,9 +7,11 @@ from time import monotonic, time
 
 import pytest
 
-from asyncmultispider.engines import async_
-from asyncmultispider.engines.async_ import AsyncEngine
-from asyncmultispider.engines.exchange import Exchange
+from asyncmultispider.engines import coroutines
+from asyncmultispider.engines import engine as engines
+from asyncmultispider.engines.coroutines import Coroutines
+from asyncmultispider.engines.engine import Engine
+from asyncmultispider.engines.exchange import Books
 from asyncmultispider.errors import StorageError
 from asyncmultispider.fetch.base import AsyncFetcher
 from asyncmultispider.fetch.curl import AsyncCurlFetcher, CurlFetcher
@@ -49,7 +51,7 @@ class Watch(Observer):
         self.stops += 1
 
 
-class CountingExchange(Exchange):
+class CountingBooks(Books):
     """Counts how often the engine asks."""
 
     asked = 0
@@ -109,20 +111,21 @@ class Crawl:
         self.watch = Watch()
         self.ledger = MemoryLedger()
         self.frontier = LocalFrontier(self.ledger, self.settings, now=monotonic(), wall=time())
-        self.exchange = CountingExchange(
+        self.books = CountingBooks(
             self.frontier, self.store, [self.watch], limit=self.settings.limit
         )
 
-    def engine(self, fetcher: AsyncFetcher | None = None) -> AsyncEngine:
+    def engine(self, fetcher: AsyncFetcher | None = None) -> Engine:
         judge = Judge(self.settings)
         self.frontier.add(judge.seeds())
-        return AsyncEngine(self.exchange, fetcher or self.web, judge, self.settings.concurrency)
+        hands = Coroutines(fetcher or self.web, judge, self.settings.concurrency)
+        return Engine(self.books, hands)
 
     def run(self) -> "Crawl":
         asyncio.run(self._run(self.engine()))
         return self
 
-    async def _run(self, engine: AsyncEngine) -> None:
+    async def _run(self, engine: Engine) -> None:
         async with asyncio.timeout(30):
             await engine.run()
 
@@ -195,7 +198,7 @@ def test_a_retry_is_made_and_waited_for() -> None:
 
 def test_a_crawl_with_nothing_to_do_ends() -> None:
     crawl = Crawl({SEED: "<p>alone"}).run()
-    again = AsyncEngine(crawl.exchange, crawl.web, Judge(crawl.settings), 4)
+    again = Engine(crawl.books, Coroutines(crawl.web, Judge(crawl.settings), 4))
     asyncio.run(crawl._run(again))
     assert crawl.web.requests[SEED] == 1
 
@@ -208,7 +211,7 @@ def test_a_crawl_with_nothing_to_do_ends() -> None:
 def test_the_limit_is_exact(limit: int, concurrency: int) -> None:
     crawl = Crawl(star(100), limit=limit, concurrency=concurrency).run()
     assert len(crawl.store.pages) == limit
-    assert crawl.exchange.limit_reached
+    assert crawl.books.limit_reached
     assert crawl.web.requests.total() == limit
     assert crawl.states == {State.DONE: limit, State.QUEUED: 101 - limit}
 
@@ -223,7 +226,7 @@ def test_what_is_no_page_does_not_count_for_the_limit() -> None:
 def test_a_limit_that_is_not_reached_does_not_keep_it_from_ending() -> None:
     crawl = Crawl(star(5), limit=100).run()
     assert len(crawl.store.pages) == 6
-    assert not crawl.exchange.limit_reached
+    assert not crawl.books.limit_reached
 
 
 @pytest.mark.parametrize("concurrency", [1, 5])
@@ -257,10 +260,10 @@ def test_waiting_for_an_answer_is_not_busy() -> None:
         await gate.wait_for(1)
         gate.release(SEED)
         await gate.wait_for(1)
-        before = crawl.exchange.asked
+        before = crawl.books.asked
         for _ in range(1000):  # turns of the loop in which nothing happens
             await asyncio.sleep(0)
-        assert crawl.exchange.asked - before < 10
+        assert crawl.books.asked - before < 10
         run.cancel()
         await asyncio.gather(run, return_exceptions=True)
 
@@ -276,10 +279,10 @@ def test_waiting_at_the_limit_is_not_busy() -> None:
         await gate.wait_for(1)
         gate.release(SEED)
         await gate.wait_for(3)
-        before = crawl.exchange.asked
+        before = crawl.books.asked
         for _ in range(1000):
             await asyncio.sleep(0)
-        assert crawl.exchange.asked - before < 10
+        assert crawl.books.asked - before < 10
         gate.release()
         await run
 
@@ -289,7 +292,7 @@ def test_waiting_at_the_limit_is_not_busy() -> None:
 
 def test_the_books_are_asked_a_few_times_for_each_page_at_most() -> None:
     crawl = Crawl(chain(300), concurrency=16).run()
-    assert crawl.exchange.asked < 4 * 300
+    assert crawl.books.asked < 4 * 300
 
 
 def test_a_slow_page_does_not_keep_the_others_from_the_books() -> None:
@@ -318,7 +321,7 @@ def test_outcomes_are_committed_in_batches() -> None:
 
 
 def test_nothing_new_is_started_while_too_much_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(async_, "START_BELOW", 1000)
+    monkeypatch.setattr(coroutines, "START_BELOW", 1000)
     crawl = Crawl(star(50), concurrency=4)
 
     async def play() -> None:
@@ -432,7 +435,7 @@ def test_stop_while_it_waits_for_a_host() -> None:
 
 
 def test_a_stop_that_takes_too_long_becomes_a_stop_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(async_, "GRACE", 0.01)
+    monkeypatch.setattr(engines, "GRACE", 0.01)
     crawl = Crawl(star(5))
 
     async def play() -> None:
@@ -478,7 +481,7 @@ def test_a_store_that_fails_ends_the_run_and_loses_nothing() -> None:
     after = Crawl(pages, store=crawl.store)
     after.ledger = crawl.ledger
     after.frontier = LocalFrontier(crawl.ledger, crawl.settings, now=monotonic(), wall=time())
-    after.exchange = CountingExchange(after.frontier, after.store, [])
+    after.books = CountingBooks(after.frontier, after.store, [])
     after.run()
     assert set(after.store.pages) == set(pages)
     assert not set(after.web.requests) & done, "what is stored is not fetched again"
@@ -500,7 +503,7 @@ def test_a_ledger_that_fails_ends_the_run() -> None:
     crawl = Crawl(chain(200))
     crawl.ledger = FailingLedger()
     crawl.frontier = LocalFrontier(crawl.ledger, crawl.settings, now=monotonic(), wall=time())
-    crawl.exchange = CountingExchange(crawl.frontier, crawl.store, [])
+    crawl.books = CountingBooks(crawl.frontier, crawl.store, [])
     with pytest.raises(StorageError, match="can't be written"):
         crawl.run()
     crawl.frontier.close()

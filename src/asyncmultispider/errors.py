@@ -17,3 +17,7 @@ class StorageError(CrawlError):
 
     The state on disk is safe; the same command continues once the cause is gone.
     """
+
+
+class WorkerError(StorageError):
+    """Worker processes end again and again, whatever they are given (exit code 3)."""

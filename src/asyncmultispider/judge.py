@@ -1,10 +1,16 @@
 """The judge: one pure function `(request, result) -> Outcome` that decides everything.
 
-What it knows besides its arguments are the settings, and which links it gave out already.
+What it knows besides its arguments are the settings, and which links it gave out already. It may
+be called from several threads. A page that a spider's handler is for takes two steps: the judge
+answers with a `Visit`, the engine calls the handler (it may block, or be a coroutine), and
+`conclude` makes an outcome of what the handler gave.
 """
 
+from collections.abc import Iterable
 from hashlib import sha256
 from traceback import format_exc
+
+from msgspec import Struct, json
 
 from asyncmultispider.links import LinkFilter
 from asyncmultispider.model import (
@@ -21,10 +27,11 @@ from asyncmultispider.model import (
     State,
     http_reason,
 )
-from asyncmultispider.page import Page
+from asyncmultispider.page import Follow, Page
 from asyncmultispider.retry import retry_after, retry_delay, shows_strain
 from asyncmultispider.robots import product_token
 from asyncmultispider.settings import Settings
+from asyncmultispider.spider import Handler, Spider
 from asyncmultispider.urls import canonicalize, is_web
 from asyncmultispider.urls.scope import Scope
 
@@ -32,34 +39,47 @@ MAX_HOPS = 10
 """Redirects in a row that are followed."""
 
 
+class Visit(Struct, frozen=True, kw_only=True):
+    """A page whose handler is to be called before it can be judged."""
+
+    request: Request
+    response: Response
+    page: Page
+    handler: Handler
+
+
 class Judge:
     """Called with a request and what came of it. Never raises for what a server sent."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, spider: Spider | None = None) -> None:
         self._settings = settings
+        self._spider = spider
         self._agent = product_token(settings.user_agent)
         self._obedient = not settings.ignore_robots
         self._links = LinkFilter(
             Scope(settings.scope, settings.seeds, settings.include, settings.exclude)
         )
 
-    def __call__(self, request: Request, result: Result) -> Outcome:
+    def __call__(self, request: Request, result: Result) -> Outcome | Visit:
         """Decide what this try came to."""
         try:
             return self._decide(request, result)
         except Exception:  # noqa: BLE001 - our own bug on one page must not cost the others
             self._links.forget()  # links of this page may not have reached the frontier
-            return Outcome(
-                request=request,
-                state=State.FAILED,
-                reason=Reason.BUG,
-                at=result.at,
-                elapsed=result.elapsed,
-                detail=format_exc(),
-                robots=RobotsAnswer(reason=Reason.BUG) if request.robots else None,
-            )
+            return _broken(request, result, Reason.BUG, format_exc())
 
-    def _decide(self, request: Request, result: Result) -> Outcome:
+    def conclude(self, visit: Visit, products: Iterable[object]) -> Outcome:
+        """Decide on a page by what its handler yielded."""
+        try:
+            return self._conclude(visit, products)
+        except Exception:  # noqa: BLE001 - what can't be encoded is the handler's fault
+            return self.blame(visit, format_exc())
+
+    def blame(self, visit: Visit, detail: str) -> Outcome:
+        """Fail a page whose handler raised an exception; `detail` is its traceback."""
+        return _broken(visit.request, visit.response, Reason.HANDLER, detail)
+
+    def _decide(self, request: Request, result: Result) -> Outcome | Visit:
         if request.robots:
             return self._judge_robots(request, result)
         if isinstance(result, Failure):
@@ -74,28 +94,46 @@ class Judge:
         """The links that the crawl begins with."""
         return [self._links.link(url, 0) for url in self._settings.seeds]
 
-    def _judge_page(self, request: Request, response: Response) -> Outcome:
+    def _judge_page(self, request: Request, response: Response) -> Outcome | Visit:
         page = Page(request, response, self._agent)
-        kept = not (self._obedient and "noindex" in page.robots)
-        return Outcome(
-            request=request,
-            state=State.DONE if kept else State.SKIPPED,
-            reason=None if kept else Reason.NOINDEX,
-            at=response.at,
-            elapsed=response.elapsed,
-            status=response.status,
-            page=_row(page, response) if kept else None,
-            links=self._follow(page),
-        )
+        if self._obedient and "noindex" in page.robots:
+            return Outcome(
+                request=request,
+                state=State.SKIPPED,
+                reason=Reason.NOINDEX,
+                at=response.at,
+                elapsed=response.elapsed,
+                status=response.status,
+                links=self._follow(page),
+            )
+        handler = self._spider.handler(page.url) if self._spider else None
+        if handler is not None:
+            return Visit(request=request, response=response, page=page, handler=handler)
+        row = _row(page, response)  # first: links that were given out must reach the frontier
+        return _done(request, response, row, (), self._follow(page))
+
+    def _conclude(self, visit: Visit, products: Iterable[object]) -> Outcome:
+        products = list(products)
+        wanted = [product for product in products if isinstance(product, Follow)]
+        items = [_item(product) for product in products if not isinstance(product, Follow)]
+        page = visit.page
+        row = _row(page, visit.response)
+        links = self._follow(page) if Follow(None) in wanted else ()
+        if self._may_go_on(page):
+            urls = dict.fromkeys(follow.url for follow in wanted if follow.url is not None)
+            links += tuple(self._links.given(urls, page.depth + 1))
+        return _done(visit.request, visit.response, row, tuple(items), links)
 
     def _follow(self, page: Page) -> tuple[Link, ...]:
-        depth = self._settings.depth
-        if page.document is None or (depth is not None and page.depth >= depth):
+        if page.document is None or not self._may_go_on(page):
             return ()
         if self._obedient and "nofollow" in page.robots:
             return ()
         wanted = page.facts.may_follow if self._obedient else None
         return tuple(self._links.fresh(page, wanted))
+
+    def _may_go_on(self, page: Page) -> bool:
+        return self._settings.depth is None or page.depth < self._settings.depth
 
     def _judge_redirect(self, request: Request, response: Response) -> Outcome:
         target = _target(request, response)
@@ -104,16 +142,8 @@ class Judge:
         if request.hops >= MAX_HOPS:
             return self._missed(request, response, Reason.TOO_MANY_REDIRECTS, target)
         link = self._links.link(target, request.depth, request.hops + 1)
-        return Outcome(
-            request=request,
-            state=State.DONE,
-            reason=None,
-            at=response.at,
-            elapsed=response.elapsed,
-            status=response.status,
-            page=_row(Page(request, response, self._agent), response),
-            links=(link,),
-        )
+        row = _row(Page(request, response, self._agent), response)
+        return _done(request, response, row, (), (link,))
 
     def _missed(self, request: Request, result: Result, reason: str, detail: str | None) -> Outcome:
         again = retry_delay(request, result, self._settings.retries)
@@ -146,6 +176,50 @@ class Judge:
             wait=retry_after(result) if lost else 0.0,
             robots=answer,
         )
+
+
+def _done(
+    request: Request,
+    response: Response,
+    page: PageRow,
+    items: tuple[str, ...],
+    links: tuple[Link, ...],
+) -> Outcome:
+    return Outcome(
+        request=request,
+        state=State.DONE,
+        reason=None,
+        at=response.at,
+        elapsed=response.elapsed,
+        status=response.status,
+        page=page,
+        size=len(page.body),
+        items=items,
+        links=links,
+    )
+
+
+def _broken(request: Request, result: Result, reason: Reason, detail: str) -> Outcome:
+    return Outcome(
+        request=request,
+        state=State.FAILED,
+        reason=reason,
+        at=result.at,
+        elapsed=result.elapsed,
+        status=None if isinstance(result, Failure) else result.status,
+        detail=detail,
+        robots=RobotsAnswer(reason=reason) if request.robots else None,
+    )
+
+
+def _item(product: object) -> str:
+    text = json.encode(product).decode()
+    if not text.startswith("{"):
+        raise TypeError(
+            "a handler yields items (dict, dataclass, msgspec Struct) and page.follow(...), "
+            f"not {type(product).__name__}"
+        )
+    return text
 
 
 def _robots_answer(request: Request, result: Result) -> RobotsAnswer:

@@ -1,7 +1,7 @@
 """From the hrefs of a page to links for the frontier, at the cost of the new ones only."""
 
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from asyncmultispider.model import Link
 from asyncmultispider.page import Page
@@ -39,33 +39,39 @@ class LinkFilter:
         directory = base[: base.partition("?")[0].rfind("/") + 1] or base  # "about:blank"
         seen = self._hrefs.setdefault(directory, set())
         urls = self._urls
-        links = []
-        size = len(directory)
+        hrefs: set[str] = set()
+        links: dict[str, Link] = {}
         for href in [href for href in page.facts.anchors if href not in seen]:
             if len(href) > LONGEST:
                 continue
             if wanted is not None and not wanted(href):
                 continue
             short = href.partition("#")[0]
-            if short in seen:
-                seen.add(href)
-                size += len(href)
+            if short in seen or short in hrefs:
+                hrefs.add(href)
                 continue
             plain = short.isascii()
             if plain and short[:1] in _PLAIN_START:
-                seen.add(href)
-                seen.add(short)
-                size += len(href)
+                hrefs.add(href)
+                hrefs.add(short)
             try:
                 url = canonicalize(short if plain else page.encoded(short), base)
             except ValueError:
                 continue
-            if url not in urls and is_web(url):
-                urls.add(url)
-                size += len(url)
-                links.append(self.link(url, page.depth + 1))
-        self._size += size
-        return links
+            if url not in urls and url not in links and is_web(url):
+                links[url] = self.link(url, page.depth + 1)
+        # Not before: what another thread finds here it takes for given out.
+        seen |= hrefs
+        urls.update(links)
+        self._size += len(directory) + sum(map(len, hrefs)) + sum(map(len, links))
+        return list(links.values())
+
+    def given(self, urls: Iterable[str], depth: int) -> list[Link]:
+        """Links to these canonical web URLs, but for those that were given out before."""
+        links = {url: self.link(url, depth) for url in urls if url not in self._urls}
+        self._urls.update(links)
+        self._size += sum(map(len, links))
+        return list(links.values())
 
     def link(self, url: str, depth: int, hops: int = 0) -> Link:
         """A link to a canonical web URL, closed at birth when it is out of scope."""

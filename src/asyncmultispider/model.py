@@ -47,10 +47,14 @@ class Reason(StrEnum):
     BAD_REDIRECT = "bad-redirect"
     PRIVATE_ADDRESS = "private-address"
     PROXY = "proxy"
+    HANDLER = "handler"
+    POISON = "poison"
     BUG = "bug"
     # suspended: a person should look
     ROBOTS_UNAVAILABLE = "robots-unavailable"
     UNREACHABLE = "unreachable"
+    # queued again: no outcome is known of this try
+    LOST = "lost"
 
 
 def http_reason(status: int) -> str:
@@ -62,7 +66,7 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """Statuses whose Location is followed."""
 
 
-class Link(Struct, frozen=True, kw_only=True, gc=False):
+class Link(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """A URL on its way into the frontier. `url` is canonical, `host` its host[:port].
 
     `skip` closes it at birth: it is recorded in the ledger as skipped and never fetched.
@@ -76,11 +80,13 @@ class Link(Struct, frozen=True, kw_only=True, gc=False):
     skip: Reason | None = None
 
 
-class Request(Struct, frozen=True, kw_only=True, gc=False):
+class Request(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """A URL under lease: what a fetcher gets. `id` names the ledger row.
 
-    `attempt` is 1 for the first try. A request for a host's robots.txt has `robots` set;
-    it has no ledger row (its `id` is 0) and `host` says whose rules it asks for.
+    `attempt` is 1 for the first try. Of the tries before it, `lost` ended with nobody to tell of
+    them, because the process that worked on them died. A request for a host's robots.txt has
+    `robots` set; it has no ledger row (its `id` is 0) and `host` says whose rules it asks for.
+    `lease` tells apart what a supervisor gave to its workers.
     """
 
     id: int
@@ -89,8 +95,10 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
     depth: int = 0
     hops: int = 0
     attempt: int = 1
+    lost: int = 0
     referrer: str | None = None
     robots: bool = False
+    lease: int = 0
 
 
 class Response(Struct, frozen=True, kw_only=True, gc=False):
@@ -140,7 +148,7 @@ class PageRow(Struct, frozen=True, kw_only=True, gc=False):
     canonical: str | None = None
 
 
-class RobotsAnswer(Struct, frozen=True, kw_only=True, gc=False):
+class RobotsAnswer(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """What asking for robots.txt gave. Exactly one of the three is meant:
 
     `text` (the rules; empty allows all), `redirect` (ask there next), or neither: unavailable,
@@ -152,10 +160,11 @@ class RobotsAnswer(Struct, frozen=True, kw_only=True, gc=False):
     reason: Reason | None = None
 
 
-class Outcome(Struct, frozen=True, kw_only=True, gc=False):
+class Outcome(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """What a try of one request came to: the judge's whole decision.
 
     `state` is QUEUED when the URL is to be tried again after `retry_in` seconds, else final.
+    `size` is the number of bytes of the page's body, also where the page itself is not at hand.
     `overloaded` says that the host showed strain (429, 503, timeout, no connection);
     `wait` is the time it asked for (Retry-After), if it did.
     """
@@ -168,6 +177,7 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     status: int | None = None
     detail: str | None = None
     page: PageRow | None = None
+    size: int = 0
     links: tuple[Link, ...] = ()
     items: tuple[str, ...] = ()
     retry_in: float = 0.0

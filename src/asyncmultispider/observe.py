@@ -14,5 +14,8 @@ class Observer:
     def taken(self, batch: Batch, in_flight: int) -> None:
         """The frontier gave this; so many requests are out now."""
 
+    def blocked(self, handler: str, seconds: float) -> None:
+        """A handler of this name kept the event loop from everything else for so long."""
+
     def stopping(self) -> None:
         """No more is taken; what is in flight is finished."""

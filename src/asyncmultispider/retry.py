@@ -35,9 +35,10 @@ STRAIN_REASONS = frozenset({Reason.TIMEOUT, Reason.DNS, Reason.CONNECT, Reason.R
 
 def retry_delay(request: Request, result: Result, retries: int) -> float | None:
     """Seconds until the next try of this request, or None when it has had its tries."""
-    if request.attempt > retries or not _transient(result):
+    heard = request.attempt - request.lost  # what killed a process tells nothing of the server
+    if heard > retries or not _transient(result):
         return None
-    backoff = min(FIRST_DELAY * 2.0 ** (request.attempt - 1), MAX_DELAY)
+    backoff = min(FIRST_DELAY * 2.0 ** (heard - 1), MAX_DELAY)
     jitter = xxh32_intdigest(request.url.encode(), request.attempt) / 2**32
     return max(backoff * (0.5 + jitter), retry_after(result))
 

@@ -12,10 +12,11 @@ from asyncmultispider.errors import UsageError
 from asyncmultispider.version import __version__
 
 ScopeName = Literal["host", "domain", "prefix", "any"]
-EngineName = Literal["async"]
+EngineName = Literal["async", "threads", "processes"]
 SCOPES: tuple[str, ...] = get_args(ScopeName)
 ENGINES: tuple[str, ...] = get_args(EngineName)
 MOST_CONCURRENT = 50_000
+MOST_PROCESSES = 1024
 MOST_BODY = 900_000_000
 """Bytes of a body at most: SQLite holds less than 10^9 in a row."""
 MOST_TIMEOUT = 1_000_000
@@ -26,8 +27,10 @@ DEFAULT_USER_AGENT = f"asyncmultispider/{__version__}"
 class Settings(Struct, frozen=True, kw_only=True):
     """How to crawl. Raises `UsageError`, naming the option, when a value makes no sense.
 
-    `timeout` bounds a whole request in seconds, `max_body` its decoded body in bytes.
-    `seeds` are canonical URLs. `headers` are extra request header fields.
+    `concurrency` counts transfers in flight, for each process; `processes` is how many the engine
+    of that name uses, None for as many as there are cores. `timeout` bounds a whole request in
+    seconds, `max_body` its decoded body in bytes. `seeds` are canonical URLs. `headers` are extra
+    request header fields.
     """
 
     seeds: tuple[str, ...]
@@ -37,6 +40,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     depth: int | None = None
     limit: int | None = None
     engine: EngineName = "async"
+    processes: int | None = None
     concurrency: int = 64
     per_host: int = 2
     delay: float = 0.0
@@ -58,6 +62,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         _least("concurrency", self.concurrency, 1)
         if self.concurrency > MOST_CONCURRENT:
             raise UsageError(f"--concurrency can be at most {MOST_CONCURRENT}")
+        if self.processes is not None:
+            _processes(self.processes, self.engine)
         _least("per-host", self.per_host, 1)
         _least("retries", self.retries, 0)
         _least("max-body", self.max_body, 1)
@@ -107,6 +113,14 @@ def _choice(option: str, value: str, known: tuple[str, ...]) -> None:
 def _least(option: str, value: float, least: int) -> None:
     if not (value >= least and math.isfinite(value)):
         raise UsageError(f"--{option} must be at least {least}, not {value}")
+
+
+def _processes(number: int, engine: EngineName) -> None:
+    _least("processes", number, 1)
+    if number > MOST_PROCESSES:
+        raise UsageError(f"--processes can be at most {MOST_PROCESSES}")
+    if engine != "processes":
+        raise UsageError(f"--processes is for --engine processes, not {engine}")
 
 
 def _header(name: str, value: str) -> None:

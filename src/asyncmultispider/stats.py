@@ -58,13 +58,13 @@ class Tally(Observer):
             if outcome.request.robots:
                 continue
             self.fetched += 1
-            if outcome.request.depth == 0 and outcome.page and outcome.page.status in REDIRECTS:
+            if outcome.request.depth == 0 and outcome.status in REDIRECTS:
                 for link in outcome.links:
                     if link.skip is Reason.SCOPE:
                         self.strays[outcome.request.url] = link.url
-            if outcome.page is not None:
+            if outcome.state is State.DONE:
                 self.pages += 1
-                self.bytes += len(outcome.page.body)
+                self.bytes += outcome.size
             elif outcome.reason is not None and outcome.state is not State.SKIPPED:
                 self.trouble[outcome.reason] += 1
 

@@ -1,5 +1,8 @@
 """The command line: `asyncmultispider`, or `ams` for short."""
 
-from asyncmultispider.cli.main import main
 
-__all__ = ["main"]
+def main() -> None:
+    """Run it. The commands are imported here: workers import the script that started the crawl."""
+    from asyncmultispider.cli import commands
+
+    commands.main()

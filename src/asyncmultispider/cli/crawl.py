@@ -1,6 +1,5 @@
 """`crawl`: from options to a running crawl, and its summary."""
 
-import gc
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import click
 from msgspec import json
 
-from asyncmultispider.cli.main import FINISHED, INTERRUPTED, NO_PAGES, STORAGE_FAILED
+from asyncmultispider.cli.commands import FINISHED, INTERRUPTED, NO_PAGES, STORAGE_FAILED
 from asyncmultispider.crawler import (
     FRONTIER,
     PAGES,
@@ -16,6 +15,7 @@ from asyncmultispider.crawler import (
     choose_seeds,
     default_directory,
     forget,
+    tune_gc,
 )
 from asyncmultispider.errors import UsageError
 from asyncmultispider.export import check_target, export_jsonl
@@ -53,7 +53,7 @@ def crawl_command(
     with Crawl(settings, where).open() as crawl:
         if not quiet:
             _greet(crawl)
-        gc.freeze()  # what was imported stays
+        tune_gc()
         with progress(crawl, quiet=quiet, verbose=verbose) as observers:
             summary = crawl.run(observers)
     _report(summary, crawl, as_json=as_json, quiet=quiet)

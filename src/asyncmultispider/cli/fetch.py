@@ -1,7 +1,7 @@
 """`fetch`: one URL, as the crawler sees it."""
 
+from asyncmultispider.cli.commands import NO_PAGES
 from asyncmultispider.cli.crawl import parse_headers
-from asyncmultispider.cli.main import NO_PAGES
 from asyncmultispider.crawler import choose_seeds, fetch_once
 from asyncmultispider.model import Failure
 from asyncmultispider.page import Page

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from time import monotonic
+from typing import Protocol
 
 from asyncmultispider.frontier.base import Frontier
 from asyncmultispider.model import Batch, Outcome
@@ -9,11 +10,29 @@ from asyncmultispider.observe import Observer
 from asyncmultispider.store.base import Store
 
 NOTHING = Batch(requests=[], closed=[], wait=None, ended=False)
+ENDED = Batch(requests=[], closed=[], wait=None, ended=True)
 
 
-class Exchange:
-    """Stores first, then the frontier: a crash between the two repeats a fetch and loses nothing.
+class Exchange(Protocol):
+    """What an engine knows of the crawl. Both methods raise `StorageError` when the books fail."""
 
+    def commit(self, outcomes: Sequence[Outcome]) -> None:
+        """Put the outcomes into the books."""
+
+    def take(self, room: int, in_flight: int) -> Batch:
+        """Ask for up to `room` requests. An engine ends when `ended` and nothing is in flight."""
+
+    def tell_stopping(self) -> None:
+        """No more is taken."""
+
+    def tell_blocked(self, handler: str, seconds: float) -> None:
+        """A handler kept the event loop from everything else for so long."""
+
+
+class Books:
+    """The `Exchange` of a crawl that has a frontier and a store in this process.
+
+    Stores first, then the frontier: a crash between the two repeats a fetch and loses nothing.
     `limit` is the number of pages after which no more are taken; `stored` how many there are.
     """
 
@@ -40,7 +59,7 @@ class Exchange:
         return self._limit is not None and self.stored >= self._limit
 
     def commit(self, outcomes: Sequence[Outcome]) -> None:
-        """Put the outcomes into the books."""
+        """See `Exchange.commit`."""
         if not outcomes:
             return
         self.stored += self._store.write(outcomes)
@@ -49,9 +68,9 @@ class Exchange:
             observer.committed(outcomes)
 
     def take(self, room: int, in_flight: int) -> Batch:
-        """Ask for up to `room` requests, and never for more than the limit can still use."""
+        """See `Exchange.take`. Never for more than the limit can still use."""
         if self.limit_reached:
-            return NOTHING
+            return ENDED
         if self._limit is not None:
             room = min(room, self._limit - self.stored - in_flight)
         if room <= 0:  # only a commit makes room: asking now would be told to come back at once
@@ -64,6 +83,11 @@ class Exchange:
         return batch
 
     def tell_stopping(self) -> None:
-        """Tell the observers that no more is taken."""
+        """See `Exchange.tell_stopping`."""
         for observer in self._observers:
             observer.stopping()
+
+    def tell_blocked(self, handler: str, seconds: float) -> None:
+        """See `Exchange.tell_blocked`."""
+        for observer in self._observers:
+            observer.blocked(handler, seconds)

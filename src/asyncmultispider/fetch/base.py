@@ -8,11 +8,18 @@ from asyncmultispider.model import Request, Result
 class Fetcher(Protocol):
     """Fetches in the calling thread. Trouble comes back as a `Failure`, never as an exception."""
 
+    @property
+    def buffered(self) -> int:
+        """The number of body bytes received for a fetch that has not ended."""
+
     def fetch(self, request: Request) -> Result:
         """Ask for one URL. Redirects are answers like others: they are not followed."""
 
+    def cancel(self) -> None:
+        """From any thread: end the fetch under way within seconds. Nothing is fetched after."""
+
     def close(self) -> None:
-        """Let go of the connections. Idempotent."""
+        """Let go of the connections, in the thread that fetched. Idempotent."""
 
 
 class AsyncFetcher(Protocol):

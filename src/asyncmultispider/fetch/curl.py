@@ -5,6 +5,7 @@ import os
 import socket
 from contextlib import suppress
 from functools import lru_cache
+from threading import Condition
 from time import perf_counter, time
 
 import pycurl
@@ -195,11 +196,73 @@ class Transfer:
         return HandedSocket(family, kind, protocol)
 
 
-class CurlFetcher:
-    """A `Fetcher`: one handle, to be used by one thread."""
+class Turns:
+    """Keeps what the fetchers of many threads hold together within bounds: large bodies take turns.
 
-    def __init__(self, settings: Settings) -> None:
-        self._transfer = Transfer(settings, Guard.of(settings), RequestFields(settings))
+    As with `AsyncCurlFetcher`, one receives on when all hold too much, so that memory comes back.
+    """
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._held = 0
+        self._favoured: object | None = None
+
+    def hold(self, who: object, size: int) -> None:
+        """Account for bytes that were received; returns when there is room for them."""
+        with self._changed:
+            self._held += size
+            self._changed.wait_for(lambda: self._may_go_on(who))
+
+    def release(self, who: object, size: int) -> None:
+        """Give back what was held."""
+        with self._changed:
+            self._held -= size
+            if self._favoured is who:
+                self._favoured = None
+            self._changed.notify_all()
+
+    def _may_go_on(self, who: object) -> bool:
+        if self._held <= MAX_BUFFERED or self._favoured is who:
+            return True
+        if self._favoured is None:
+            self._favoured = who
+        return self._favoured is who
+
+
+class ThreadTransfer(Transfer):
+    """A transfer that waits for its turn, and can be cancelled from another thread."""
+
+    def __init__(
+        self, settings: Settings, guard: Guard, fields: RequestFields, turns: Turns
+    ) -> None:
+        self.cancelled = False
+        self._turns = turns
+        super().__init__(settings, guard, fields)
+        self.curl.setopt(pycurl.NOPROGRESS, False)
+        self.curl.setopt(pycurl.XFERINFOFUNCTION, self._should_end)
+
+    def _should_end(self, *_: float) -> bool:
+        return self.cancelled
+
+    def _write(self, chunk: bytes) -> int | None:
+        self._turns.hold(self, len(chunk))
+        return super()._write(chunk)
+
+
+class CurlFetcher:
+    """A `Fetcher`: one handle, to be used by one thread. Those of a crawl share guard and turns."""
+
+    def __init__(
+        self, settings: Settings, guard: Guard | None = None, turns: Turns | None = None
+    ) -> None:
+        self._turns = turns or Turns()
+        guard = guard or Guard.of(settings)
+        self._transfer = ThreadTransfer(settings, guard, RequestFields(settings), self._turns)
+
+    @property
+    def buffered(self) -> int:
+        """See `Fetcher`."""
+        return self._transfer.size
 
     def fetch(self, request: Request) -> Result:
         """See `Fetcher.fetch`."""
@@ -207,9 +270,16 @@ class CurlFetcher:
         try:
             transfer.prepare(request)
             transfer.curl.perform()
+            return transfer.response()
         except pycurl.error as error:
             return transfer.failure(error)
-        return transfer.response()
+        finally:
+            self._turns.release(transfer, transfer.size)
+            transfer.size = 0
+
+    def cancel(self) -> None:
+        """See `Fetcher.cancel`."""
+        self._transfer.cancelled = True
 
     def close(self) -> None:
         """See `Fetcher.close`."""

@@ -49,11 +49,15 @@ class BlockingFakeWeb:
     """A `FakeWeb` as a `Fetcher`."""
 
     def __init__(self, web: FakeWeb) -> None:
+        self.buffered = 0
         self._web = web
 
     def fetch(self, request: Request) -> Result:
         """See `Fetcher.fetch`."""
         return self._web.answer(request)
+
+    def cancel(self) -> None:
+        """See `Fetcher.cancel`."""
 
     def close(self) -> None:
         """See `Fetcher.close`."""

@@ -43,13 +43,14 @@ FORBIDDEN = Refusal(State.SKIPPED, Reason.ROBOTS)
 class Gate:
     """What is known of one robots.txt: unasked, or rules, or that it can't be had."""
 
-    __slots__ = ("attempt", "home", "hops", "refusal", "rules", "scheme", "until", "url")
+    __slots__ = ("attempt", "home", "hops", "lost", "refusal", "rules", "scheme", "until", "url")
 
     def __init__(self, scheme: str, host: str) -> None:
         self.scheme = scheme
         self.home = self.url = f"{scheme}://{host}/robots.txt"
         self.hops = 0
         self.attempt = 1
+        self.lost = 0
         self.rules: Robots | None = None
         self.refusal: Refusal | None = None
         self.until = -inf
@@ -58,12 +59,18 @@ class Gate:
         """Hold for a day what was learnt."""
         self.rules, self.refusal = rules, refusal
         self.until = now + ROBOTS_AGE
-        self.url, self.hops, self.attempt = self.home, 0, 1
+        self.url, self.hops, self.attempt, self.lost = self.home, 0, 1, 0
 
     def request(self, host: str) -> Request:
         """The request for it."""
         return Request(
-            id=0, url=self.url, host=host, hops=self.hops, attempt=self.attempt, robots=True
+            id=0,
+            url=self.url,
+            host=host,
+            hops=self.hops,
+            attempt=self.attempt,
+            lost=self.lost,
+            robots=True,
         )
 
     def refuses(self, request: Request, agent: str | None) -> Refusal | None:
@@ -80,7 +87,7 @@ class Gate:
         else:
             self.url = target
 
-    def lost(self, outcome: Outcome, now: float) -> bool:
+    def unavailable(self, outcome: Outcome, now: float) -> bool:
         """It can't be had. Whether that closes the URLs behind it."""
         if self.rules is not None:
             # RFC 9309 section 2.4: rules that are older than a day do while there are no newer.

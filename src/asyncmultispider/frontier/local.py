@@ -14,7 +14,7 @@ from asyncmultispider.frontier.base import Born, Changes, Ledger, RobotsNote, Se
 from asyncmultispider.frontier.gate import ROBOTS_AGE
 from asyncmultispider.frontier.known import KnownUrls
 from asyncmultispider.frontier.workbench import Host, Workbench
-from asyncmultispider.model import Batch, Closed, Link, Outcome, Request, State
+from asyncmultispider.model import Batch, Closed, Link, Outcome, Reason, Request, State
 from asyncmultispider.politeness import Manners
 from asyncmultispider.robots import product_token
 from asyncmultispider.settings import Settings
@@ -141,7 +141,8 @@ class LocalFrontier:
         if outcome.state is State.QUEUED:
             self._states[State.LEASED] -= 1
             self._states[State.QUEUED] += 1
-            again = replace(request, attempt=request.attempt + 1)
+            lost = request.lost + (outcome.reason == Reason.LOST)
+            again = replace(request, attempt=request.attempt + 1, lost=lost)
             self._bench.push(host, again, now + outcome.retry_in)
         else:
             self._close(request, State.LEASED, outcome.state)

@@ -7,7 +7,7 @@ from time import time
 from msgspec import Struct
 
 from asyncmultispider.frontier.base import Born, Changes, Restored, RobotsNote, Settled
-from asyncmultispider.model import FINAL, Request, State
+from asyncmultispider.model import FINAL, Reason, Request, State
 
 
 class Row(Struct):
@@ -17,6 +17,7 @@ class Row(Struct):
     state: State
     reason: str | None = None
     attempts: int = 0
+    heard: int = 0
     last: Settled | None = None
 
 
@@ -77,6 +78,7 @@ class MemoryLedger:
         for settled in changes.settled:
             row = self.rows[settled.id]
             row.state, row.reason, row.last = settled.state, settled.reason, settled
+            row.heard += settled.reason != Reason.LOST
         for note in changes.robots:
             self.robots[note.host, note.scheme] = note
 
@@ -94,6 +96,7 @@ class MemoryLedger:
             depth=link.depth,
             hops=link.hops,
             attempt=row.attempts + 1,
+            lost=row.attempts - row.heard,
             referrer=referrer.born.link.url if referrer else None,
         )
         return request, (row.last.due - self._clock() if row.last else 0.0)

@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS tries(
     url_id INTEGER NOT NULL, at REAL NOT NULL, elapsed REAL NOT NULL,
     reason TEXT, status INTEGER, detail TEXT
 );
+CREATE INDEX IF NOT EXISTS tries_of ON tries(url_id);
 CREATE TABLE IF NOT EXISTS robots(
     host TEXT, scheme TEXT, at REAL NOT NULL, text BLOB NOT NULL, PRIMARY KEY(host, scheme)
 ) WITHOUT ROWID;
@@ -55,6 +56,8 @@ TRY = "INSERT INTO tries(url_id, at, elapsed, reason, status, detail) VALUES(?,?
 ROBOTS = "INSERT OR REPLACE INTO robots(host, scheme, at, text) VALUES(?,?,?,?)"
 LOAD = """
 SELECT id, url, host, depth, hops, attempts,
+       CASE attempts WHEN 0 THEN 0 ELSE attempts - (
+           SELECT count(*) FROM tries t WHERE t.url_id = urls.id AND t.reason IS NOT 'lost') END,
        (SELECT r.url FROM urls r WHERE r.id = urls.referrer), due
 FROM urls INDEXED BY queued
 WHERE state='queued' AND host=? AND (depth, id) > (?, ?) ORDER BY depth, id LIMIT ?"""
@@ -124,11 +127,12 @@ class SqliteLedger:
                         depth=depth,
                         hops=hops,
                         attempt=attempts + 1,
+                        lost=lost,
                         referrer=referrer,
                     ),
                     due - now if due else 0.0,
                 )
-                for id, url, host, depth, hops, attempts, referrer, due in self._db.execute(
+                for id, url, host, depth, hops, attempts, lost, referrer, due in self._db.execute(
                     LOAD, (host, *after, limit)
                 )
             ]

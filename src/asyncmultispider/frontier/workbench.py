@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from math import inf
 
 from asyncmultispider.frontier.gate import GONE, Gate, Refusal
-from asyncmultispider.model import Closed, Outcome, Request, State
+from asyncmultispider.model import Closed, Outcome, Reason, Request, State
 from asyncmultispider.politeness import Manners, Pace
 from asyncmultispider.robots import Robots
 
@@ -185,8 +185,9 @@ class Workbench:
             gate.follow(answer.redirect, now)
         elif outcome.state is State.QUEUED:
             gate.attempt += 1
+            gate.lost += outcome.reason == Reason.LOST
             host.pace.next_at = max(host.pace.next_at, now + outcome.retry_in)
-        elif gate.lost(outcome, now):
+        elif gate.unavailable(outcome, now):
             self._doomed.append(host)
         return None
 

@@ -1,5 +1,5 @@
 """Pages: a lazy view of a response."""
 
-from asyncmultispider.page.page import Page
+from asyncmultispider.page.page import Follow, Page
 
-__all__ = ["Page"]
+__all__ = ["Follow", "Page"]

@@ -1,8 +1,9 @@
 """`Page`: a response as a reader sees it. Nothing is parsed before it is asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar, overload
 
+from msgspec import Struct
 from turbohtml import Document, parse
 
 from asyncmultispider.model import Headers, Request, Response
@@ -15,6 +16,13 @@ from asyncmultispider.page.content import (
 )
 from asyncmultispider.page.facts import Facts, gather
 from asyncmultispider.urls import canonicalize, encode_href, is_web
+
+
+class Follow(Struct, frozen=True):
+    """What a handler yields to have a URL crawled; None stands for all links of its page."""
+
+    url: str | None
+
 
 NO_FACTS = Facts()
 T = TypeVar("T")
@@ -131,6 +139,17 @@ class Page:
         """Its directives for us: `noindex`, `nofollow`, from headers and meta elements."""
         tags = [value for name, value in self.headers if name == "x-robots-tag"]
         return robots_directives(tags, self._agent) | self.facts.robots
+
+    def follow(self, targets: str | Iterable[str] | None = None) -> list[Follow]:
+        """What a handler yields to have these URLs crawled, or all links as if it weren't there.
+
+        Relative ones are resolved. What is no http or https URL is left out.
+        """
+        if targets is None:
+            return [Follow(None)]
+        hrefs = [targets] if isinstance(targets, str) else targets
+        urls = dict.fromkeys(self._resolve(href, self.base) for href in hrefs)
+        return [Follow(url) for url in urls if url and is_web(url)]
 
     def encoded(self, href: str) -> str:
         """A link as its document's encoding means it: the query's non-ASCII characters escaped."""

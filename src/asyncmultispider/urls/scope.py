@@ -1,7 +1,7 @@
 """Which URLs belong to a crawl."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import translate
 from functools import cache
 from typing import TYPE_CHECKING
@@ -48,8 +48,9 @@ class Scope:
     ) -> None:
         self._seeds = frozenset(seeds)
         self._holds = _RULES[name](self._seeds)
-        self._included = _matcher("include", include)
-        self._excluded = _matcher("exclude", exclude)
+        include, exclude = tuple(include), tuple(exclude)
+        self._included = matcher("include", include) if include else None
+        self._excluded = matcher("exclude", exclude) if exclude else None
 
     def refuses(self, url: str, host: str) -> Reason | None:
         """Why a canonical URL isn't crawled, or None if it is. `host` is its `host_of`."""
@@ -122,15 +123,15 @@ def _path(url: str) -> str:
     return "/" + url.split("/", 3)[3]
 
 
-def _matcher(option: str, globs: Iterable[str]) -> Callable[[str], bool] | None:
-    """Whether any of the globs matches a URL, as a function; None if there are no globs."""
-    globs = tuple(globs)
+def matcher(option: str, globs: Sequence[str]) -> Callable[[str], bool]:
+    """Whether any of the globs matches a canonical URL, as a function.
+
+    Raises `UsageError`, naming the option, for an empty glob.
+    """
     if not all(globs):
         raise UsageError(f"--{option} needs a glob such as '/blog/*', not an empty one")
     urls = _compiled(glob for glob in globs if "://" in glob)
     paths = _compiled(_anchored(glob) for glob in globs if "://" not in glob)
-    if not globs:
-        return None
     return lambda url: bool((urls and urls.match(url)) or (paths and paths.match(_path(url))))
 
 

@@ -1,0 +1,68 @@
+"""Coroutines on the engine's own event loop: many transfers in flight in one thread."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from asyncmultispider.engines.engine import START_BELOW, Desk
+from asyncmultispider.engines.handlers import await_handler
+from asyncmultispider.fetch.base import AsyncFetcher
+from asyncmultispider.judge import Judge, Visit
+from asyncmultispider.model import Request
+
+
+class Coroutines:
+    """`concurrency` coroutines. `tell_blocked` hears of handlers that keep the loop to themselves.
+
+    They close the fetcher when they end.
+    """
+
+    def __init__(
+        self,
+        fetcher: AsyncFetcher,
+        judge: Judge,
+        concurrency: int,
+        tell_blocked: Callable[[str, float], None] | None = None,
+    ) -> None:
+        self._fetcher = fetcher
+        self._judge = judge
+        self._concurrency = concurrency
+        self._tell_blocked = tell_blocked
+        self._todo: asyncio.Queue[Request] = asyncio.Queue()
+
+    @asynccontextmanager
+    async def at_work(self, desk: Desk) -> AsyncIterator[None]:
+        """See `Hands.at_work`."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                workers = [group.create_task(self._work(desk)) for _ in range(self._concurrency)]
+                yield
+                for worker in workers:
+                    worker.cancel()
+        finally:
+            await self._fetcher.aclose()
+
+    def room(self, out: int) -> int:
+        """See `Hands.room`."""
+        return 0 if self._fetcher.buffered > START_BELOW else self._concurrency - out
+
+    def put(self, requests: Sequence[Request]) -> None:
+        """See `Hands.put`."""
+        for request in requests:
+            self._todo.put_nowait(request)
+
+    def drop(self) -> int:
+        """See `Hands.drop`."""
+        dropped = 0
+        while not self._todo.empty():
+            self._todo.get_nowait()
+            dropped += 1
+        return dropped
+
+    async def _work(self, desk: Desk) -> None:
+        while True:
+            request = await self._todo.get()
+            verdict = self._judge(request, await self._fetcher.fetch(request))
+            if isinstance(verdict, Visit):
+                verdict = await await_handler(self._judge, verdict, self._tell_blocked)
+            desk.hand_in(verdict)

@@ -1,0 +1,283 @@
+"""Processes, each with an event loop of its own: this is the supervisor's side.
+
+The supervisor owns the frontier, so pace is decided in one place. Workers fetch, judge and store;
+what they report has no bodies in it. A worker that dies takes nothing along: its leases are
+outcomes of the kind `lost`, and a new one takes its place.
+
+A URL that was lost more than once is a suspect: it is fetched alone, in a worker of its own (the
+ward). If that dies, too, there is no doubt about the culprit.
+"""
+
+import asyncio
+import signal
+import socket
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from itertools import count
+from multiprocessing import get_context
+from multiprocessing.context import SpawnProcess
+from time import time
+
+from msgspec import structs
+
+from asyncmultispider.engines.engine import Desk
+from asyncmultispider.engines.wire import Line, Report, Work
+from asyncmultispider.errors import StorageError, WorkerError
+from asyncmultispider.model import Outcome, Reason, Request, RobotsAnswer, State
+
+SUSPECT = 2
+"""Lost tries after which a URL is fetched alone."""
+POISON = 2
+"""Deaths of a worker that was alone with a URL before it is given up."""
+FALSE_STARTS = 3
+"""Workers in a row that die before they are ready, before the crawl is given up."""
+MOST_DEATHS = 20
+"""Workers in a row that die without an outcome between, before the crawl is given up."""
+PATIENCE = 5.0
+"""Seconds for workers to end before they are killed."""
+
+Target = Callable[[socket.socket], None]
+"""What a worker process runs, with its end of the pair. It is pickled: no lambda."""
+
+
+class Reported:
+    """The store as the supervisor has it: it was written by the workers."""
+
+    def __init__(self) -> None:
+        self._more = 0
+
+    def add(self, more: int) -> None:
+        """A worker has stored so many more pages."""
+        self._more += more
+
+    def write(self, outcomes: Sequence[Outcome]) -> int:
+        """See `Store.write`."""
+        more, self._more = self._more, 0
+        return more
+
+    def close(self) -> None:
+        """See `Store.close`."""
+
+
+class Worker:
+    """A worker process, as its supervisor sees it. `leases` are the requests it has."""
+
+    def __init__(self, process: SpawnProcess, end: socket.socket) -> None:
+        self.process = process
+        self.leases: dict[int, Request] = {}
+        self.ready = False
+        self.hung_up = False
+        self._end = end
+        self._line: Line[Report] | None = None
+        self._unsent: list[Request] = []
+
+    def give(self, request: Request) -> None:
+        """Lease a request to it. `send` tells it."""
+        self.leases[request.lease] = request
+        self._unsent.append(request)
+
+    def send(self, *, stop: bool = False) -> None:
+        """Tell it what it was given."""
+        if self._line is not None and (self._unsent or stop):
+            self._line.send(Work(self._unsent, stop))
+            self._unsent = []
+
+    async def reports(self) -> AsyncIterator[Report]:
+        """What it reports, until its end."""
+        self._line = await Line.over(self._end, Report)
+        self.send()
+        while not self.hung_up and (report := await self._line.receive()) is not None:
+            yield report
+        await self._line.close()
+
+    async def hang_up(self) -> None:
+        """Let it know that there is no more to do: it gives up what it has."""
+        self.hung_up = True
+        if self._line is not None:
+            await self._line.close()
+
+    async def exit_code(self) -> int:
+        """How it ended, once it has. The line is down: it should be at its end."""
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.process.sentinel, ended.set)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await ended.wait()
+        except TimeoutError:
+            self.process.kill()
+        finally:
+            loop.remove_reader(self.process.sentinel)
+        self.process.join()
+        return self.process.exitcode or 0
+
+
+class Processes:
+    """`number` worker processes with up to `concurrency` requests each."""
+
+    def __init__(self, target: Target, number: int, concurrency: int, reported: Reported) -> None:
+        self._target = target
+        self._number = number
+        self._concurrency = concurrency
+        self._reported = reported
+        self._workers: list[Worker] = []
+        self._ward: Worker | None = None
+        self._suspects: deque[Request] = deque()
+        self._convictions: Counter[str] = Counter()
+        self._serving: set[asyncio.Task[None]] = set()
+        self._leases = count(1)
+        self._names = count(1)
+        self._false_starts = 0
+        self._deaths = 0
+        self._stopping = False
+
+    @asynccontextmanager
+    async def at_work(self, desk: Desk) -> AsyncIterator[None]:
+        """See `Hands.at_work`."""
+        self._desk = desk
+        try:
+            yield
+        finally:
+            self._stopping = True
+            await self._end_all()
+
+    def room(self, out: int) -> int:
+        """See `Hands.room`."""
+        return self._number * self._concurrency - out
+
+    def put(self, requests: Sequence[Request]) -> None:
+        """See `Hands.put`."""
+        while requests and len(self._workers) < self._number:
+            self._workers.append(self._start())
+        for request in requests:
+            leased = structs.replace(request, lease=next(self._leases))
+            if request.lost >= SUSPECT:
+                self._suspects.append(leased)
+            else:
+                min(self._workers, key=_load).give(leased)
+        for worker in self._workers:
+            worker.send()
+        self._feed_ward()
+
+    def drop(self) -> int:
+        """See `Hands.drop`. What a worker has not begun is forgotten when it ends."""
+        self._stopping = True
+        dropped = len(self._suspects)
+        self._suspects.clear()
+        for worker in self._all():
+            worker.send(stop=True)
+        return dropped
+
+    def _all(self) -> list[Worker]:
+        return [*self._workers, *([self._ward] if self._ward else [])]
+
+    def _feed_ward(self) -> None:
+        if self._suspects and self._ward is None:
+            self._ward = self._start()
+        if self._suspects and self._ward is not None and not self._ward.leases:
+            self._ward.give(self._suspects.popleft())
+            self._ward.send()
+
+    def _start(self) -> Worker:
+        ours, theirs = socket.socketpair()
+        with theirs, _deaf_to_interrupts():
+            process = get_context("spawn").Process(
+                target=self._target, args=(theirs,), name=f"crawl-{next(self._names)}"
+            )
+            process.start()
+        worker = Worker(process, ours)
+        task = asyncio.get_running_loop().create_task(self._serve(worker))
+        self._serving.add(task)
+        task.add_done_callback(self._served)
+        return worker
+
+    def _served(self, task: asyncio.Task[None]) -> None:
+        self._serving.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._desk.fail(error)
+
+    async def _serve(self, worker: Worker) -> None:
+        async for report in worker.reports():
+            self._take_in(worker, report)
+        code = await worker.exit_code()
+        if self._stopping and code == 0 and not worker.hung_up:
+            self._desk.forget(len(worker.leases))
+        else:
+            how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+            self._bury(worker, how)
+
+    def _take_in(self, worker: Worker, report: Report) -> None:
+        worker.ready = True
+        self._false_starts = 0
+        if report.trouble is not None:
+            self._desk.fail(StorageError(report.trouble))
+            return
+        self._reported.add(report.more)
+        for lease, outcome in zip(report.leases, report.outcomes, strict=True):
+            request = worker.leases.pop(lease)
+            self._desk.hand_in(structs.replace(outcome, request=request))
+            self._deaths = 0
+        self._feed_ward()
+        self._desk.wake()
+
+    def _bury(self, worker: Worker, how: str) -> None:
+        alone = worker is self._ward
+        if alone:
+            self._ward = None
+        else:
+            self._workers.remove(worker)  # `put` fills the gap
+        if worker.ready:
+            self._deaths += not worker.hung_up
+            for request in worker.leases.values():
+                self._desk.hand_in(self._lost(request, alone, how))
+            self._desk.wake()
+        elif self._stopping:
+            self._desk.forget(len(worker.leases))
+        else:  # it never began: its leases are as they were
+            self._false_starts += 1
+            self.put(list(worker.leases.values()))
+        self._give_up(how)
+
+    def _give_up(self, how: str) -> None:
+        if self._false_starts >= FALSE_STARTS:
+            self._desk.fail(WorkerError(f"worker processes can't start ({how})"))
+        if self._deaths >= MOST_DEATHS:
+            self._desk.fail(
+                WorkerError(f"{self._deaths} worker processes in a row ended early ({how})")
+            )
+        self._feed_ward()
+
+    def _lost(self, request: Request, alone: bool, how: str) -> Outcome:
+        self._convictions[request.url] += alone
+        poison = self._convictions[request.url] >= POISON
+        reason = Reason.POISON if poison else Reason.LOST
+        return Outcome(
+            request=request,
+            state=State.FAILED if poison else State.QUEUED,
+            reason=reason,
+            at=time(),
+            elapsed=0.0,
+            detail=f"the worker process ended early ({how})",
+            robots=RobotsAnswer(reason=reason) if request.robots else None,
+        )
+
+    async def _end_all(self) -> None:
+        for worker in self._all():
+            await worker.hang_up()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+
+def _load(worker: Worker) -> int:
+    return len(worker.leases)
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """What is started here does not get the Ctrl-C that is meant for its supervisor."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

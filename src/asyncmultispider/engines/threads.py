@@ -1,0 +1,119 @@
+"""A pool of threads: each fetches and judges one request at a time, and may block."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from queue import Empty, SimpleQueue
+from threading import Thread
+from time import monotonic
+
+from asyncmultispider.engines.engine import START_BELOW, Desk
+from asyncmultispider.engines.handlers import call_handler
+from asyncmultispider.fetch.base import Fetcher
+from asyncmultispider.judge import Judge, Visit
+from asyncmultispider.model import Outcome, Request
+
+PATIENCE = 5.0
+"""Seconds for threads to end; one whose handler blocks for longer is left alone."""
+
+
+class Threads:
+    """Up to `concurrency` threads, each with a fetcher of its own. One makes a sequential crawl.
+
+    Threads hand their outcomes over in `_done`, and call the loop when nobody has before.
+    """
+
+    def __init__(self, make_fetcher: Callable[[], Fetcher], judge: Judge, concurrency: int) -> None:
+        self._make_fetcher = make_fetcher
+        self._judge = judge
+        self._concurrency = concurrency
+        self._todo: SimpleQueue[Request | None] = SimpleQueue()
+        self._done: deque[Outcome | BaseException] = deque()
+        self._called = False
+        self._busy = 0
+        self._threads: list[Thread] = []
+        self._fetchers: list[Fetcher] = []
+
+    @asynccontextmanager
+    async def at_work(self, desk: Desk) -> AsyncIterator[None]:
+        """See `Hands.at_work`."""
+        self._desk = desk
+        self._loop = asyncio.get_running_loop()
+        try:
+            yield
+        finally:
+            self.drop()
+            for fetcher in self._fetchers:
+                fetcher.cancel()
+            for _ in self._threads:
+                self._todo.put(None)
+            await asyncio.to_thread(self._join)
+
+    def room(self, out: int) -> int:
+        """See `Hands.room`."""
+        held = sum(fetcher.buffered for fetcher in self._fetchers)
+        return 0 if held > START_BELOW else self._concurrency - out
+
+    def put(self, requests: Sequence[Request]) -> None:
+        """See `Hands.put`."""
+        self._busy += len(requests)
+        while len(self._threads) < min(self._busy, self._concurrency):
+            self._start_thread()
+        for request in requests:
+            self._todo.put(request)
+
+    def drop(self) -> int:
+        """See `Hands.drop`."""
+        dropped = 0
+        with suppress(Empty):
+            while True:
+                self._todo.get_nowait()
+                dropped += 1
+        self._busy -= dropped
+        return dropped
+
+    def _start_thread(self) -> None:
+        # Daemons: a handler that never returns must not keep the process from ending.
+        fetcher = self._make_fetcher()
+        name = f"crawl-{len(self._threads) + 1}"
+        thread = Thread(target=self._work, args=(fetcher,), name=name, daemon=True)
+        self._fetchers.append(fetcher)
+        self._threads.append(thread)
+        thread.start()
+
+    def _work(self, fetcher: Fetcher) -> None:
+        runner = asyncio.Runner()  # makes its loop when the first coroutine comes
+        try:
+            while (request := self._todo.get()) is not None:
+                verdict = self._judge(request, fetcher.fetch(request))
+                if isinstance(verdict, Visit):
+                    verdict = call_handler(self._judge, verdict, runner)
+                self._hand_over(verdict)
+        except BaseException as bug:  # noqa: BLE001 - it is raised where the engine runs
+            self._hand_over(bug)
+        finally:
+            fetcher.close()
+            runner.close()
+
+    def _hand_over(self, done: Outcome | BaseException) -> None:
+        self._done.append(done)
+        if not self._called:
+            self._called = True
+            with suppress(RuntimeError):  # the loop has ended: nobody waits for this
+                self._loop.call_soon_threadsafe(self._collect)
+
+    def _collect(self) -> None:
+        self._called = False  # before, not after: what comes from now on calls again
+        while self._done:
+            done = self._done.popleft()
+            if isinstance(done, BaseException):
+                self._desk.fail(done)
+            else:
+                self._busy -= 1
+                self._desk.hand_in(done)
+
+    def _join(self) -> None:
+        deadline = monotonic() + PATIENCE
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - monotonic()))

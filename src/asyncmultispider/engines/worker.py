@@ -1,0 +1,95 @@
+"""A worker process: an engine like any other, whose exchange is a line to the supervisor."""
+
+import asyncio
+import os
+import select
+import socket
+from collections.abc import Sequence
+from threading import Thread
+from time import sleep
+
+from asyncmultispider.engines.coroutines import Coroutines
+from asyncmultispider.engines.engine import Engine
+from asyncmultispider.engines.exchange import NOTHING
+from asyncmultispider.engines.wire import Line, Report, Work, without_page
+from asyncmultispider.errors import StorageError
+from asyncmultispider.model import Batch, Outcome, Request
+from asyncmultispider.store.base import Store
+
+FAREWELL = 3.0
+"""Seconds in which a worker has to end when its supervisor is gone."""
+
+
+class Remote:
+    """The `Exchange` of a worker. Pages are stored here, then the supervisor is told."""
+
+    def __init__(self, line: Line[Work], store: Store) -> None:
+        self._line = line
+        self._store = store
+        self._received: list[Request] = []
+        self.gone = False
+
+    def commit(self, outcomes: Sequence[Outcome]) -> None:
+        """See `Exchange.commit`. What nobody would hear of is not stored."""
+        if not outcomes or self.gone:
+            return
+        more = self._store.write(outcomes)
+        leases = [outcome.request.lease for outcome in outcomes]
+        self._line.send(Report(leases, [without_page(outcome) for outcome in outcomes], more))
+
+    def take(self, room: int, in_flight: int) -> Batch:
+        """See `Exchange.take`. The supervisor knows the room, and gives no more than that."""
+        if room <= 0:
+            return NOTHING
+        received, self._received = self._received, []
+        return Batch(requests=received, closed=[], wait=None, ended=self.gone)
+
+    def tell_stopping(self) -> None:
+        """See `Exchange.tell_stopping`."""
+
+    def tell_blocked(self, handler: str, seconds: float) -> None:
+        """See `Exchange.tell_blocked`."""
+
+    async def listen(self, engine: Engine) -> None:
+        """Do as the supervisor says, until it hangs up."""
+        while (work := await self._line.receive()) is not None:
+            self._received += work.requests
+            if work.stop:
+                self._received.clear()
+                engine.stop()
+            engine.wake()
+        self.gone = True
+        engine.stop()
+        engine.stop()
+
+
+async def work(end: socket.socket, store: Store, hands: Coroutines) -> int:
+    """Work for the supervisor at the other end until it hangs up; the exit code."""
+    _leave_with(os.dup(end.fileno()))
+    line = await Line.over(end, Work)
+    remote = Remote(line, store)
+    engine = Engine(remote, hands)
+    listening = asyncio.create_task(remote.listen(engine))
+    line.send(Report())
+    try:
+        await engine.run()
+    except StorageError as error:
+        line.send(Report(trouble=str(error)))
+        return 3
+    finally:
+        listening.cancel()
+        await line.close()
+    return 0
+
+
+def _leave_with(descriptor: int) -> None:
+    """End this process soon after the supervisor's, also when a handler holds up the loop."""
+    hung_up = select.poll()
+    hung_up.register(descriptor, getattr(select, "POLLRDHUP", select.POLLHUP))
+
+    def watch() -> None:
+        hung_up.poll()
+        sleep(FAREWELL)
+        os._exit(1)
+
+    Thread(target=watch, name="watch", daemon=True).start()
