@@ -1,6 +1,7 @@
 """The same crawl by this crawler, `wget2 -r` and Scrapy, side by side: CPU per page.
 
     python -m benchmarks.peers --site DIR [--rounds 3] [--only us,wget2,scrapy] [--start PATH]
+    python -m benchmarks.peers --site DIR --only us,threads,processes      # our own engines
 
 `DIR` is a folder of HTML, such as /usr/share/doc/python3/html. nginx (one process) serves it on
 a loopback port; the crawlers take turns (us, wget2, scrapy, us, wget2, ...), each run with a new
@@ -74,10 +75,13 @@ class Peer:
     fine: tuple[int, ...] = (0,)
 
 
-def _us(url: str, folder: Path) -> list[str]:
-    program = [sys.executable, "-m", "asyncmultispider", "crawl", url, "--dir", str(folder / "us")]
-    pace = ["--per-host", "64", "--delay-factor", "0", "--ignore-robots", "-c", "64"]
-    return [*program, *pace, "--json", "-q"]
+def _us(*engine: str) -> Callable[[str, Path], list[str]]:
+    def command(url: str, folder: Path) -> list[str]:
+        program = [sys.executable, "-m", "asyncmultispider", "crawl", url]
+        pace = ["--per-host", "64", "--delay-factor", "0", "--ignore-robots", "-c", "64"]
+        return [*program, "--dir", str(folder / "us"), *pace, *engine, "--json", "-q"]
+
+    return command
 
 
 def _wget2(url: str, folder: Path) -> list[str]:
@@ -94,8 +98,17 @@ def _module(name: str) -> Callable[[], bool]:
     return lambda: importlib.util.find_spec(name) is not None
 
 
+def _engine(*options: str) -> Peer:
+    return Peer(
+        command=_us(*options), installed=_module("asyncmultispider"), get="pip install -e ."
+    )
+
+
+USUAL = "us,wget2,scrapy"
 PEERS = {
-    "us": Peer(command=_us, installed=_module("asyncmultispider"), get="pip install -e ."),
+    "us": _engine(),
+    "threads": _engine("--engine", "threads"),
+    "processes": _engine("--engine", "processes", "-j", "2", "--per-host", "128"),
     "wget2": Peer(
         command=_wget2,
         installed=lambda: shutil.which("wget2") is not None,
@@ -242,7 +255,7 @@ def table(runs: list[Run]) -> str:
     good = {name: [r for r in runs if r.peer == name and not r.trouble] for name in PEERS}
     cost = {name: median(r.cpu_per_page for r in rs) for name, rs in good.items() if rs}
     lines = [
-        f"{'peer':8}{'pages':>8}{'HTML':>8}{'repeats':>9}{'pages/s':>9}"
+        f"{'peer':10}{'pages':>8}{'HTML':>8}{'repeats':>9}{'pages/s':>9}"
         f"{'CPU us/page':>13} {'[min-max]':16}{'peak MB':>8}{'CPU, us = 1':>13}"
     ]
     lines += [_row(name, good[name], cost) for name in cost]
@@ -257,7 +270,7 @@ def _row(name: str, runs: list[Run], cost: dict[str, float]) -> str:
     costs = [r.cpu_per_page for r in runs]
     to_us = f"{cost[name] / cost['us']:.2f}" if "us" in cost else "-"
     return (
-        f"{name:8}{median(r.served.pages for r in runs):8.0f}"
+        f"{name:10}{median(r.served.pages for r in runs):8.0f}"
         f"{median(r.served.html for r in runs):8.0f}"
         f"{median(r.served.pages - r.served.distinct for r in runs):9.0f}"
         f"{median(r.served.pages / r.usage.wall for r in runs):9.0f}"
@@ -281,7 +294,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--site", type=Path, required=True, metavar="DIR", help="folder of HTML")
     parser.add_argument("--start", metavar="PATH", help="default: the shallowest index.html")
     parser.add_argument("--rounds", type=int, default=3, help="default: 3")
-    parser.add_argument("--only", default=",".join(PEERS), metavar="PEERS", help="default: all")
+    parser.add_argument("--only", default=USUAL, metavar="PEERS", help=f"default: {USUAL}")
     parser.add_argument("--time-limit", type=float, default=600, metavar="S", help="of a run")
     parser.add_argument("--work", type=Path, default=_work_folder(), metavar="FOLDER")
     parser.add_argument("--json", action="store_true", help="one object on stdout, no table")

@@ -36,17 +36,28 @@ def limited(soft: int, hard: int, *args: object) -> Ended:
     return python(LIMITED, str(soft), str(hard), *map(str, args))
 
 
-def test_more_transfers_than_open_files_are_refused(site: Site, directory: Path) -> None:
+@pytest.mark.parametrize("engine", ["async", "threads", "processes"])
+def test_more_transfers_than_open_files_are_lowered(
+    site: Site, directory: Path, engine: str
+) -> None:
     site.page("/", "x")
-    args = ("-m", "asyncmultispider", "crawl", site.url(), "-d", directory, *FAST)
-    ended = limited(128, 128, *args, "-c", "200")
-    assert (ended.code, ended.out) == (2, "")
+    args = ("-m", "asyncmultispider", "crawl", site.url(), "-d", directory, "-q", *FAST)
+    ended = limited(128, 128, *args, "-c", "200", "--engine", engine)
+    assert (ended.code, ended.out) == (0, "")
     (line,) = ended.err.splitlines()
-    for word in ("--concurrency 200", "128", "ulimit -n"):
+    for word in ("--concurrency", "64", "ulimit -n"):
         assert word in line
+    assert limited(128, 128, *args, "-c", "32").err == ""
+
+
+def test_hardly_any_open_files_are_refused(site: Site, directory: Path) -> None:
+    args = ("-m", "asyncmultispider", "crawl", site.url(), "-d", directory, "-q")
+    ended = limited(64, 64, *args)
+    assert (ended.code, ended.out) == (2, "")
+    assert len(ended.err.splitlines()) == 1
+    assert "ulimit -n" in ended.err
     assert site.requests == []
     assert not directory.exists()
-    assert limited(128, 128, *args, "-c", "32").code == 0
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,8 @@ class Crawl:
     """A crawl in its directory: `with Crawl(settings, directory).open() as crawl: crawl.run()`.
 
     `continued` says that the directory held this crawl already. `frontier` and `tally` may be
-    read from other threads, for a display. `trouble` is what made a run fail.
+    read from other threads, for a display. `trouble` is what made a run fail. `lowered` is the
+    concurrency that the system allows, where that is less than was asked for.
     """
 
     def __init__(
@@ -76,11 +77,15 @@ class Crawl:
         self.continued = False
         self._public = _without_secrets(settings)
         self.trouble: StorageError | None = None
+        self.lowered: int | None = None
 
     @contextmanager
     def open(self) -> Iterator["Crawl"]:
         """Lock and open the directory. Raises `UsageError` when it can't be this crawl's."""
-        _allow_sockets(self.settings.concurrency)
+        allowed = _allow_sockets(self.settings.concurrency)
+        if allowed < self.settings.concurrency:
+            self.lowered = allowed
+            self.settings = structs.replace(self.settings, concurrency=allowed)
         with ExitStack() as stack:
             stack.enter_context(locked(self.directory))
             ledger = SqliteLedger(self.directory / FRONTIER)
@@ -267,19 +272,22 @@ def locked(directory: Path) -> Iterator[None]:
         yield
 
 
-def _allow_sockets(concurrency: int) -> None:
-    """Let this process open what so many transfers need: a lack would look like failing hosts."""
+def _allow_sockets(concurrency: int) -> int:
+    """Let this process open what so many transfers need; for how many of them that is enough.
+
+    A lack would look like failing hosts.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     endless = resource.RLIM_INFINITY
     wanted = 2 * concurrency + OTHER_FILES  # some are looking a name up, some are being closed
     if soft != endless and soft < wanted:
         soft = wanted if hard == endless else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft != endless and soft < concurrency + OTHER_FILES:
-        raise UsageError(
-            f"--concurrency {concurrency} needs more than the {soft} open files that the system "
-            "allows (see 'ulimit -n')"
-        )
+    if soft == endless or soft >= concurrency + OTHER_FILES:
+        return concurrency
+    if soft <= OTHER_FILES:
+        raise UsageError(f"the system allows only {soft} open files (see 'ulimit -n')")
+    return soft - OTHER_FILES
 
 
 def _claim(ledger: SqliteLedger, settings: Settings, directory: Path) -> bool:

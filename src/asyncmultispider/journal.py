@@ -35,6 +35,10 @@ class Journal(Observer):
         """See `Observer.committed`."""
         self._write([_line(outcome) for outcome in outcomes if outcome.state is not State.DONE])
 
+    def blocked(self, handler: str, seconds: float) -> None:
+        """See `Observer.blocked`."""
+        self.note("blocked", handler=handler, seconds=round(seconds, 3))
+
     def close(self) -> None:
         """Close the file. Every line was flushed when it was written."""
         with suppress(OSError):

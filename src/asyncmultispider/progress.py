@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from asyncmultispider.model import Batch, Outcome, State
 from asyncmultispider.observe import Observer
 from asyncmultispider.settings import without_user
-from asyncmultispider.text import duration, one_line, size
+from asyncmultispider.text import complain, duration, one_line, size
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -86,6 +86,18 @@ class Watcher(Observer):
         return None
 
 
+class Warner(Observer):
+    """Warns of what a person should change."""
+
+    def blocked(self, handler: str, seconds: float) -> None:
+        """See `Observer.blocked`."""
+        complain(
+            f"handler {handler}() kept the event loop busy for {duration(seconds)}, and no other "
+            "page could go on: await what it waits for, or use --engine threads where it blocks, "
+            "--engine processes where it computes"
+        )
+
+
 class Complainer(Observer):
     """`--verbose`: a line for each page that fails or is tried again."""
 
@@ -112,7 +124,7 @@ class Complainer(Observer):
 @contextmanager
 def progress(crawl: "Crawl", *, quiet: bool, verbose: bool) -> Iterator[list[Observer]]:
     """Show progress on stderr while the block runs; the observers it needs."""
-    observers: list[Observer] = [Complainer()] if verbose else []
+    observers: list[Observer] = [Warner(), *([Complainer()] if verbose else [])]
     if quiet:
         yield observers
         return

@@ -10,6 +10,8 @@ from asyncmultispider.errors import StorageError, UsageError
 
 FORMAT = 1
 """The version of our files' tables, kept in `PRAGMA user_version`."""
+PATIENCE = 60_000
+"""Milliseconds to wait for other processes that write the same file, on a slow disk too."""
 
 
 def open_database(
@@ -29,7 +31,7 @@ def open_database(
     db = _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     try:
         with storage_errors(path):
-            db.set_busy_timeout(5000)
+            db.set_busy_timeout(PATIENCE)
             _check(db, path, application_id)
             db.pragma("page_size", page_size)
             db.pragma("cache_size", -16_000)  # kilobytes; 2,000 is too few for our indexes
@@ -64,7 +66,7 @@ def read_database(path: Path, application_id: int) -> apsw.Connection:
     db = _connect(path, apsw.SQLITE_OPEN_READONLY)
     try:
         with storage_errors(path):
-            db.set_busy_timeout(5000)
+            db.set_busy_timeout(PATIENCE)
             if not _check(db, path, application_id):
                 raise UsageError(f"no crawl in {str(path.parent)!r}: its {path.name} is empty")
     except BaseException:

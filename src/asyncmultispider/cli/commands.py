@@ -2,8 +2,9 @@
 
 import os
 import sys
+from collections.abc import Callable
 from io import TextIOWrapper
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import click
 
@@ -34,139 +35,156 @@ def cli() -> None:
     """
 
 
+F = TypeVar("F", bound=Callable[..., object])
+CRAWL_OPTIONS = (
+    click.option(
+        "-d", "--dir", "directory", metavar="DIR", help="Crawl directory.  [default: ./HOST.crawl]"
+    ),
+    click.option(
+        "-o",
+        "--output",
+        "outputs",
+        metavar="FILE.jsonl",
+        multiple=True,
+        help="Also write pages (or items) here when the run ends. Repeatable.",
+    ),
+    click.option(
+        "--engine",
+        metavar="NAME",
+        default=USUAL.engine,
+        show_default=True,
+        help="How to run: async (one event loop), threads (a pool of -c), processes (-j event loops).",
+    ),
+    click.option(
+        "-j",
+        "--processes",
+        metavar="N",
+        type=int,
+        help="Worker processes of --engine processes.  [default: the cores we may use]",
+    ),
+    click.option(
+        "-c",
+        "--concurrency",
+        metavar="N",
+        type=int,
+        default=USUAL.concurrency,
+        show_default=True,
+        help="Transfers in flight, per process.",
+    ),
+    click.option(
+        "--per-host",
+        metavar="N",
+        type=int,
+        default=USUAL.per_host,
+        show_default=True,
+        help="Transfers at once to one host.",
+    ),
+    click.option(
+        "--delay",
+        metavar="S",
+        type=float,
+        default=USUAL.delay,
+        show_default=True,
+        help="Least seconds between starts to one host.",
+    ),
+    click.option(
+        "--delay-factor",
+        metavar="F",
+        type=float,
+        default=USUAL.delay_factor,
+        show_default=True,
+        help="Wait F x the host's last response time; 0 turns it off.",
+    ),
+    click.option(
+        "--scope",
+        metavar="NAME",
+        default=USUAL.scope,
+        show_default=True,
+        help="What to follow: host (same host and port), domain (same registrable domain), "
+        "prefix (same host and path prefix), any.",
+    ),
+    click.option(
+        "--include",
+        metavar="GLOB",
+        multiple=True,
+        help="Follow only such URLs: '/blog/*' is matched with the path and query, "
+        "'https://*.org/*' with the URL. Repeatable.",
+    ),
+    click.option(
+        "--exclude", metavar="GLOB", multiple=True, help="Don't follow such URLs. Repeatable."
+    ),
+    click.option(
+        "--depth", metavar="N", type=int, help="Follow links at most N steps from a seed."
+    ),
+    click.option("--limit", metavar="N", type=int, help="Stop when N pages are stored."),
+    click.option(
+        "--timeout",
+        metavar="S",
+        type=float,
+        default=USUAL.timeout,
+        show_default=True,
+        help="Most seconds for a request. Connecting may take 10 of them; 30 without progress end it.",
+    ),
+    click.option(
+        "--max-body",
+        metavar="BYTES",
+        type=int,
+        default=USUAL.max_body,
+        show_default=True,
+        help="Largest body, decoded; larger pages fail as too-large.",
+    ),
+    click.option(
+        "--retries",
+        metavar="N",
+        type=int,
+        default=USUAL.retries,
+        show_default=True,
+        help="Tries after the first, for trouble that may pass.",
+    ),
+    click.option(
+        "--user-agent",
+        metavar="S",
+        default=USUAL.user_agent,
+        show_default=True,
+        help="Who we say we are; robots.txt groups are chosen by its first word.",
+    ),
+    click.option(
+        "--header",
+        "headers",
+        metavar="'K: V'",
+        multiple=True,
+        help="Send this request header field, to the hosts of the URLs given only. Repeatable.",
+    ),
+    click.option("--proxy", metavar="URL", help="Go through this http, https or socks5 proxy."),
+    click.option(
+        "--ignore-robots",
+        is_flag=True,
+        help="Don't ask for robots.txt; ignore nofollow and noindex.",
+    ),
+    click.option(
+        "--allow-private",
+        metavar="CIDR|all",
+        multiple=True,
+        help="Private addresses that links may lead to. Repeatable.",
+    ),
+    click.option("--fresh", is_flag=True, help="Forget the crawl in DIR and start again."),
+    click.option("--yes", is_flag=True, help="Don't ask before --fresh forgets."),
+    click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object."),
+    click.option("-q", "--quiet", is_flag=True, help="No progress."),
+    click.option("-v", "--verbose", is_flag=True, help="Show each page that fails."),
+)
+
+
+def crawl_options(command: F) -> F:
+    """Give a command the options of a crawl."""
+    for option in reversed(CRAWL_OPTIONS):
+        command = option(command)
+    return command
+
+
 @cli.command()
 @click.argument("urls", metavar="URL...", nargs=-1)
-@click.option(
-    "-d", "--dir", "directory", metavar="DIR", help="Crawl directory.  [default: ./HOST.crawl]"
-)
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    metavar="FILE.jsonl",
-    multiple=True,
-    help="Also write pages (or items) here when the run ends. Repeatable.",
-)
-@click.option(
-    "--engine",
-    metavar="NAME",
-    default=USUAL.engine,
-    show_default=True,
-    help="How to run: async (one event loop), threads (a pool of -c), processes (-j event loops).",
-)
-@click.option(
-    "-j",
-    "--processes",
-    metavar="N",
-    type=int,
-    help="Worker processes of --engine processes.  [default: the cores we may use]",
-)
-@click.option(
-    "-c",
-    "--concurrency",
-    metavar="N",
-    type=int,
-    default=USUAL.concurrency,
-    show_default=True,
-    help="Transfers in flight, per process.",
-)
-@click.option(
-    "--per-host",
-    metavar="N",
-    type=int,
-    default=USUAL.per_host,
-    show_default=True,
-    help="Transfers at once to one host.",
-)
-@click.option(
-    "--delay",
-    metavar="S",
-    type=float,
-    default=USUAL.delay,
-    show_default=True,
-    help="Least seconds between starts to one host.",
-)
-@click.option(
-    "--delay-factor",
-    metavar="F",
-    type=float,
-    default=USUAL.delay_factor,
-    show_default=True,
-    help="Wait F x the host's last response time; 0 turns it off.",
-)
-@click.option(
-    "--scope",
-    metavar="NAME",
-    default=USUAL.scope,
-    show_default=True,
-    help="What to follow: host (same host and port), domain (same registrable domain), "
-    "prefix (same host and path prefix), any.",
-)
-@click.option(
-    "--include",
-    metavar="GLOB",
-    multiple=True,
-    help="Follow only such URLs: '/blog/*' is matched with the path and query, "
-    "'https://*.org/*' with the URL. Repeatable.",
-)
-@click.option(
-    "--exclude", metavar="GLOB", multiple=True, help="Don't follow such URLs. Repeatable."
-)
-@click.option("--depth", metavar="N", type=int, help="Follow links at most N steps from a seed.")
-@click.option("--limit", metavar="N", type=int, help="Stop when N pages are stored.")
-@click.option(
-    "--timeout",
-    metavar="S",
-    type=float,
-    default=USUAL.timeout,
-    show_default=True,
-    help="Most seconds for a request. Connecting may take 10 of them; 30 without progress end it.",
-)
-@click.option(
-    "--max-body",
-    metavar="BYTES",
-    type=int,
-    default=USUAL.max_body,
-    show_default=True,
-    help="Largest body, decoded; larger pages fail as too-large.",
-)
-@click.option(
-    "--retries",
-    metavar="N",
-    type=int,
-    default=USUAL.retries,
-    show_default=True,
-    help="Tries after the first, for trouble that may pass.",
-)
-@click.option(
-    "--user-agent",
-    metavar="S",
-    default=USUAL.user_agent,
-    show_default=True,
-    help="Who we say we are; robots.txt groups are chosen by its first word.",
-)
-@click.option(
-    "--header",
-    "headers",
-    metavar="'K: V'",
-    multiple=True,
-    help="Send this request header field, to the hosts of the URLs given only. Repeatable.",
-)
-@click.option("--proxy", metavar="URL", help="Go through this http, https or socks5 proxy.")
-@click.option(
-    "--ignore-robots", is_flag=True, help="Don't ask for robots.txt; ignore nofollow and noindex."
-)
-@click.option(
-    "--allow-private",
-    metavar="CIDR|all",
-    multiple=True,
-    help="Private addresses that links may lead to. Repeatable.",
-)
-@click.option("--fresh", is_flag=True, help="Forget the crawl in DIR and start again.")
-@click.option("--yes", is_flag=True, help="Don't ask before --fresh forgets.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
-@click.option("-v", "--verbose", is_flag=True, help="Show each page that fails.")
+@crawl_options
 def crawl(**options: Any) -> int:
     """Crawl from URL... ('-' reads URLs from standard input).
 
@@ -176,6 +194,30 @@ def crawl(**options: Any) -> int:
     from asyncmultispider.cli.crawl import crawl_command
 
     return crawl_command(**options)
+
+
+@cli.command()
+@click.argument("spider", metavar="SPIDER.py")
+@crawl_options
+def run(**options: Any) -> int:
+    """Crawl with the handlers of the spider in SPIDER.py, from its seeds.
+
+    \b
+    from asyncmultispider import Spider
+    spider = Spider("https://example.com/")
+
+    \b
+    @spider.on("/blog/*")                # the most specific glob wins
+    def article(page):                   # or `async def`
+        yield {"url": page.url, "title": page.title}
+        yield from page.follow()         # its links, or page.follow([URL, ...])
+
+    Pages without a handler have their links followed. Items go to the table `items` of pages.db,
+    and to -o. The same command continues an interrupted crawl.
+    """
+    from asyncmultispider.cli.crawl import run_command
+
+    return run_command(**options)
 
 
 @cli.command()

@@ -1,6 +1,8 @@
 """`crawl`: from options to a running crawl, and its summary."""
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +23,26 @@ from asyncmultispider.errors import UsageError
 from asyncmultispider.export import check_target, export_jsonl
 from asyncmultispider.progress import progress
 from asyncmultispider.settings import Settings, without_user
+from asyncmultispider.spider import Spider
+from asyncmultispider.spiderfile import load_spider
 from asyncmultispider.stats import Summary
 from asyncmultispider.text import complain, duration, printable, size
 from asyncmultispider.urls import parse_seed
 
 
+def run_command(*, spider: str, **options: Any) -> int:
+    """Run a spider; the exit code."""
+    make_spider = partial(load_spider, Path(spider).absolute())
+    seeds = make_spider().seeds
+    if not seeds:
+        raise UsageError(f"the spider in {spider!r} has no seeds: Spider('https://...')")
+    return crawl_command(urls=seeds, make_spider=make_spider, **options)
+
+
 def crawl_command(
     *,
     urls: tuple[str, ...],
+    make_spider: Callable[[], Spider] | None = None,
     directory: str | None,
     outputs: tuple[str, ...],
     headers: tuple[str, ...],
@@ -50,7 +64,12 @@ def crawl_command(
         _confirm_and_forget(where, yes)
     seeds = choose_seeds(typed, where, draft.proxy)
     settings = Settings(seeds=tuple(seeds), headers=draft.headers, **options)
-    with Crawl(settings, where).open() as crawl:
+    with Crawl(settings, where, make_spider).open() as crawl:
+        if crawl.lowered is not None:
+            complain(
+                f"--concurrency lowered to {crawl.lowered}: the system allows this process no "
+                "more open files (see 'ulimit -n')"
+            )
         if not quiet:
             _greet(crawl)
         tune_gc()

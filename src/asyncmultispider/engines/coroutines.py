@@ -1,20 +1,20 @@
 """Coroutines on the engine's own event loop: many transfers in flight in one thread."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from asyncmultispider.engines.engine import START_BELOW, Desk
-from asyncmultispider.engines.handlers import await_handler
+from asyncmultispider.engines.handlers import TellBlocked, Watch, await_handler
 from asyncmultispider.fetch.base import AsyncFetcher
 from asyncmultispider.judge import Judge, Visit
 from asyncmultispider.model import Request
 
 
 class Coroutines:
-    """`concurrency` coroutines. `tell_blocked` hears of handlers that keep the loop to themselves.
+    """`concurrency` coroutines. They close the fetcher when they end.
 
-    They close the fetcher when they end.
+    `tell_blocked` hears once of each handler that keeps the loop to itself.
     """
 
     def __init__(
@@ -22,12 +22,12 @@ class Coroutines:
         fetcher: AsyncFetcher,
         judge: Judge,
         concurrency: int,
-        tell_blocked: Callable[[str, float], None] | None = None,
+        tell_blocked: TellBlocked | None = None,
     ) -> None:
         self._fetcher = fetcher
         self._judge = judge
         self._concurrency = concurrency
-        self._tell_blocked = tell_blocked
+        self._watch = Watch(tell_blocked) if tell_blocked is not None else None
         self._todo: asyncio.Queue[Request] = asyncio.Queue()
 
     @asynccontextmanager
@@ -64,5 +64,5 @@ class Coroutines:
             request = await self._todo.get()
             verdict = self._judge(request, await self._fetcher.fetch(request))
             if isinstance(verdict, Visit):
-                verdict = await await_handler(self._judge, verdict, self._tell_blocked)
+                verdict = await await_handler(self._judge, verdict, self._watch)
             desk.hand_in(verdict)

@@ -12,6 +12,7 @@ from typing import Any
 
 from asyncmultispider.judge import Judge, Visit
 from asyncmultispider.model import Outcome
+from asyncmultispider.spider import Handler
 
 BLOCKING = 0.25
 """Seconds without giving way after which a handler holds up everything else on its loop."""
@@ -29,8 +30,8 @@ def call_handler(judge: Judge, visit: Visit, runner: "asyncio.Runner") -> Outcom
     return judge.conclude(visit, products)
 
 
-async def await_handler(judge: Judge, visit: Visit, tell_blocked: TellBlocked | None) -> Outcome:
-    """Call it on the running loop, and tell when it does not give way."""
+async def await_handler(judge: Judge, visit: Visit, watch: "Watch | None" = None) -> Outcome:
+    """Call it on the running loop; `watch` hears for how long it did not give way."""
     longest = Longest()
     try:
         with longest:
@@ -41,9 +42,24 @@ async def await_handler(judge: Judge, visit: Visit, tell_blocked: TellBlocked | 
     except (Exception, SystemExit):  # noqa: BLE001 - see above
         return judge.blame(visit, format_exc())
     finally:
-        if tell_blocked is not None and longest.seconds > BLOCKING:
-            tell_blocked(_name(visit.handler), longest.seconds)
+        if watch is not None:
+            watch(visit.handler, longest.seconds)
     return judge.conclude(visit, products)
+
+
+class Watch:
+    """Tells once of each handler that kept the loop to itself for longer than `BLOCKING`."""
+
+    def __init__(self, tell: TellBlocked) -> None:
+        self._tell = tell
+        self._told: set[str] = set()
+
+    def __call__(self, handler: Handler, seconds: float) -> None:
+        """A handler did not give way for so long."""
+        name = getattr(handler, "__qualname__", None) or repr(handler)
+        if seconds > BLOCKING and name not in self._told:
+            self._told.add(name)
+            self._tell(name, seconds)
 
 
 class Longest:
@@ -101,7 +117,3 @@ def _listed(made: object) -> list[object]:
         return []
     many = isinstance(made, Iterable) and not isinstance(made, Mapping | str | bytes)
     return list(made) if many else [made]  # type: ignore[call-overload]
-
-
-def _name(handler: Callable[..., object]) -> str:
-    return getattr(handler, "__qualname__", None) or repr(handler)

@@ -35,7 +35,7 @@ CANONICAL = "INSERT OR REPLACE INTO canonicals VALUES(?,?)"
 
 
 class SqliteStore:
-    """A `Store` in the file at `path`, made when it is not there."""
+    """A `Store` in the file at `path`, made when it is not there. Processes may share the file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -59,13 +59,14 @@ class SqliteStore:
         ]
         if not pages and not items and not again:
             return 0
+        bodies = list(self._bodies(pages))  # before others have to wait for us to write
         with storage_errors(self._path), self._db as db:
             before = db.total_changes()
             db.executemany("DELETE FROM pages WHERE url=?", again)
             gone = db.total_changes() - before
             db.executemany("DELETE FROM canonicals WHERE url=?", again)
             db.executemany("DELETE FROM items WHERE url=?", again)
-            db.executemany(BODY, self._bodies(pages))
+            db.executemany(BODY, bodies)
             db.executemany(PAGE, map(_page_row, pages))
             canonicals = [(p.url, p.canonical) for p in pages if p.canonical not in (None, p.url)]
             if canonicals:
