@@ -53,7 +53,8 @@ CRAWL_OPTIONS = (
         metavar="NAME",
         default=USUAL.engine,
         show_default=True,
-        help="How to run: async (one event loop), threads (a pool of -c), processes (-j event loops).",
+        help="How to run: async (one event loop), threads (-c of them), "
+        "processes (-j event loops).",
     ),
     click.option(
         "-j",
@@ -123,7 +124,8 @@ CRAWL_OPTIONS = (
         type=float,
         default=USUAL.timeout,
         show_default=True,
-        help="Most seconds for a request. Connecting may take 10 of them; 30 without progress end it.",
+        help="Most seconds for a request. Connecting may take 10 of them; 30 without progress "
+        "end it.",
     ),
     click.option(
         "--max-body",
