@@ -46,6 +46,14 @@ def test_statuses_that_pass_are_tried_again(status: int) -> None:
     assert retry_delay(request(), reply("", status=status), 3) is not None
 
 
+def test_a_lost_try_is_no_try_of_the_server() -> None:
+    asked = Request(id=1, url="http://a.example/", host="a.example", attempt=5, lost=4)
+    first = retry_delay(asked, trouble(Reason.RESET), 1)
+    assert first is not None
+    assert 0.5 * FIRST_DELAY <= first <= 1.5 * FIRST_DELAY
+    assert retry_delay(asked, trouble(Reason.RESET), 0) is None
+
+
 @pytest.mark.parametrize("status", FINAL)
 def test_other_statuses_are_final(status: int) -> None:
     assert retry_delay(request(), reply("", status=status), 3) is None

@@ -31,6 +31,7 @@ class Threads:
         self._todo: SimpleQueue[Request | None] = SimpleQueue()
         self._done: deque[Outcome | BaseException] = deque()
         self._called = False
+        self._ended = False
         self._busy = 0
         self._threads: list[Thread] = []
         self._fetchers: list[Fetcher] = []
@@ -43,6 +44,7 @@ class Threads:
         try:
             yield
         finally:
+            self._ended = True  # what is handed over now may come of a fetch that was cut off
             self.drop()
             for fetcher in self._fetchers:
                 fetcher.cancel()
@@ -105,7 +107,7 @@ class Threads:
 
     def _collect(self) -> None:
         self._called = False  # before, not after: what comes from now on calls again
-        while self._done:
+        while self._done and not self._ended:
             done = self._done.popleft()
             if isinstance(done, BaseException):
                 self._desk.fail(done)

@@ -17,7 +17,16 @@ from asyncmultispider.testing.clock import FakeClock
 from asyncmultispider.testing.driver import Driver
 from asyncmultispider.testing.fetchers import AsyncFetcherSuite, FetcherSuite
 from asyncmultispider.testing.frontiers import DurableFrontierSuite, FrontierSuite
-from asyncmultispider.testing.outcomes import again, done, failed, link, rules, rules_at, rules_lost
+from asyncmultispider.testing.outcomes import (
+    again,
+    done,
+    failed,
+    link,
+    lost,
+    rules,
+    rules_at,
+    rules_lost,
+)
 from asyncmultispider.testing.stores import StoreSuite
 
 __all__ = [
@@ -33,6 +42,7 @@ __all__ = [
     "done",
     "failed",
     "link",
+    "lost",
     "reply",
     "rules",
     "rules_at",

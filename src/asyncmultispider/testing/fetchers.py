@@ -77,6 +77,14 @@ class FetcherSuite(_FetcherTests):
             fetcher.close()
             fetcher.close()
 
+    def test_a_cancelled_fetcher_is_at_its_end(self) -> None:
+        base = self.serve(PAGES)
+        fetcher = self.make_fetcher(Settings(seeds=(f"{base}/",)))
+        fetcher.cancel()
+        fetcher.fetch(_request(f"{base}/"))  # whatever it gives
+        assert fetcher.buffered == 0
+        fetcher.close()
+
 
 class AsyncFetcherSuite(_FetcherTests):
     """Subclass it, and give it a `make_fetcher` (called on a running loop) and a `serve`."""

@@ -37,6 +37,18 @@ def failed(request: Request, reason: str = Reason.RESET, *, overloaded: bool = F
     )
 
 
+def lost(request: Request) -> Outcome:
+    """A try of which nothing is known, because the process that made it died."""
+    return Outcome(
+        request=request,
+        state=State.QUEUED,
+        reason=Reason.LOST,
+        at=0.0,
+        elapsed=0.0,
+        robots=RobotsAnswer(reason=Reason.LOST) if request.robots else None,
+    )
+
+
 def again(
     request: Request,
     seconds: float,

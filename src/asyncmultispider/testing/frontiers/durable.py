@@ -8,7 +8,7 @@ from asyncmultispider.settings import Settings
 from asyncmultispider.testing.clock import FakeClock
 from asyncmultispider.testing.driver import Driver
 from asyncmultispider.testing.frontiers.base import DAY, A, B, FrontierBase, easy, polite
-from asyncmultispider.testing.outcomes import again, done, link, rules
+from asyncmultispider.testing.outcomes import again, done, link, lost, rules
 
 
 class DurableTests(FrontierBase):
@@ -70,6 +70,15 @@ class DurableTests(FrontierBase):
         driver.clock.advance(40)
         (page,) = driver.take()
         assert (page.url, page.attempt) == (f"{A}/1", 2)
+        driver.frontier.close()
+
+    def test_lost_tries_are_remembered(self) -> None:
+        driver = self.drive(easy(), f"{A}/1")
+        driver.finish(lost(driver.take()[0]))
+        driver.finish(again(driver.take()[0], 1, at=driver.clock.time()))
+        driver = self.reopen(driver, easy(), away=60)
+        (page,) = driver.take()
+        assert (page.attempt, page.lost) == (3, 1)
         driver.frontier.close()
 
     def test_a_retry_that_came_due_meanwhile_goes_at_once(self) -> None:

@@ -1,7 +1,7 @@
 """Which request a frontier lets go first."""
 
-from asyncmultispider.testing.frontiers.base import A, B, FrontierBase, easy
-from asyncmultispider.testing.outcomes import again, done, failed, link
+from asyncmultispider.testing.frontiers.base import A, B, FrontierBase, easy, polite
+from asyncmultispider.testing.outcomes import again, done, failed, link, lost, rules
 
 
 class OrderTests(FrontierBase):
@@ -53,4 +53,26 @@ class OrderTests(FrontierBase):
         driver.finish(again(first, 1), done(second))
         driver.clock.advance(1)
         assert driver.take()[0].attempt == 3
+        driver.frontier.close()
+
+    def test_a_lost_try_comes_again_and_is_counted_as_lost(self) -> None:
+        driver = self.drive(easy(), f"{A}/1")
+        (page,) = driver.take()
+        driver.finish(lost(page))
+        (page,) = driver.take()
+        assert (page.attempt, page.lost) == (2, 1)
+        driver.finish(again(page, 1))
+        driver.clock.advance(1)
+        (page,) = driver.take()
+        assert (page.attempt, page.lost) == (3, 1)
+        driver.frontier.close()
+
+    def test_a_lost_try_for_robots_comes_again(self) -> None:
+        driver = self.drive(polite(), f"{A}/1")
+        (asked,) = driver.take()
+        driver.finish(lost(asked))
+        (asked,) = driver.take()
+        assert (asked.robots, asked.attempt, asked.lost) == (True, 2, 1)
+        driver.finish(rules(asked))
+        assert driver.urls() == [f"{A}/1"]
         driver.frontier.close()
