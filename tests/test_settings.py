@@ -32,6 +32,9 @@ SEED = "http://a.example/"
         ({"max_body": MOST_BODY + 1}, "--max-body"),
         ({"max_body": 2**63}, "--max-body"),
         ({"max_body": 0}, "--max-body"),
+        ({"engine": "gevent"}, "--engine"),
+        ({"processes": 0}, "--processes"),
+        ({"processes": 100_000}, "--processes"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(options: dict[str, object], named: str) -> None:

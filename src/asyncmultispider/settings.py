@@ -63,7 +63,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         if self.concurrency > MOST_CONCURRENT:
             raise UsageError(f"--concurrency can be at most {MOST_CONCURRENT}")
         if self.processes is not None:
-            _processes(self.processes, self.engine)
+            _least("processes", self.processes, 1)
+            if self.processes > MOST_PROCESSES:
+                raise UsageError(f"--processes can be at most {MOST_PROCESSES}")
         _least("per-host", self.per_host, 1)
         _least("retries", self.retries, 0)
         _least("max-body", self.max_body, 1)
@@ -113,14 +115,6 @@ def _choice(option: str, value: str, known: tuple[str, ...]) -> None:
 def _least(option: str, value: float, least: int) -> None:
     if not (value >= least and math.isfinite(value)):
         raise UsageError(f"--{option} must be at least {least}, not {value}")
-
-
-def _processes(number: int, engine: EngineName) -> None:
-    _least("processes", number, 1)
-    if number > MOST_PROCESSES:
-        raise UsageError(f"--processes can be at most {MOST_PROCESSES}")
-    if engine != "processes":
-        raise UsageError(f"--processes is for --engine processes, not {engine}")
 
 
 def _header(name: str, value: str) -> None:

@@ -51,10 +51,8 @@ CRAWL_OPTIONS = (
     click.option(
         "--engine",
         metavar="NAME",
-        default=USUAL.engine,
-        show_default=True,
         help="How to run: async (one event loop), threads (-c of them), "
-        "processes (-j event loops).",
+        "processes (-j event loops).  [default: async, or processes with -j]",
     ),
     click.option(
         "-j",

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from msgspec import json
 
-from asyncmultispider.cli.commands import FINISHED, INTERRUPTED, NO_PAGES, STORAGE_FAILED
+from asyncmultispider.cli.commands import FINISHED, INTERRUPTED, NO_PAGES, STORAGE_FAILED, USUAL
 from asyncmultispider.crawler import (
     FRONTIER,
     PAGES,
@@ -22,7 +22,7 @@ from asyncmultispider.crawler import (
 from asyncmultispider.errors import UsageError
 from asyncmultispider.export import check_target, export_jsonl
 from asyncmultispider.progress import progress
-from asyncmultispider.settings import Settings, without_user
+from asyncmultispider.settings import ENGINES, EngineName, Settings, without_user
 from asyncmultispider.spider import Spider
 from asyncmultispider.spiderfile import load_spider
 from asyncmultispider.stats import Summary
@@ -46,6 +46,7 @@ def crawl_command(
     directory: str | None,
     outputs: tuple[str, ...],
     headers: tuple[str, ...],
+    engine: EngineName | None,
     fresh: bool,
     yes: bool,
     as_json: bool,
@@ -54,6 +55,7 @@ def crawl_command(
     **options: Any,
 ) -> int:
     """Run the crawl; the exit code."""
+    options["engine"] = _choose_engine(engine, options["processes"])
     typed = _read_urls(urls)
     # Check everything that can be checked before anything is touched.
     guesses = tuple(parse_seed(text)[0] for text in typed)
@@ -79,6 +81,14 @@ def crawl_command(
     for target in targets:
         export_jsonl(where / PAGES, target)
     return _exit_code(summary)
+
+
+def _choose_engine(engine: EngineName | None, processes: int | None) -> EngineName:
+    if engine is None:
+        return USUAL.engine if processes is None else "processes"
+    if engine in ENGINES and engine != "processes" and processes is not None:
+        complain(f"--processes {processes} is for --engine processes: {engine} uses one")
+    return engine
 
 
 def parse_headers(fields: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
