@@ -237,6 +237,16 @@ def test_an_exception_fails_that_page_with_its_traceback(handler: Handler) -> No
     assert handler.__name__ in outcome.detail
 
 
+def test_a_message_that_is_no_text_can_be_kept() -> None:
+    def raises_bytes(page: Page) -> None:
+        raise OSError("no file \udce9.txt")
+
+    detail = visit(raises_bytes).detail
+    assert detail is not None
+    assert "no file \\udce9.txt" in detail
+    detail.encode()
+
+
 def test_a_handler_can_not_end_the_crawl() -> None:
     assert visit(exits).reason is Reason.HANDLER
 

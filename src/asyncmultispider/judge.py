@@ -207,7 +207,8 @@ def _broken(request: Request, result: Result, reason: Reason, detail: str) -> Ou
         at=result.at,
         elapsed=result.elapsed,
         status=None if isinstance(result, Failure) else result.status,
-        detail=detail,
+        # A message may hold what no file can: half a character, from a file name or a handler.
+        detail=detail.encode(errors="backslashreplace").decode(),
         robots=RobotsAnswer(reason=reason) if request.robots else None,
     )
 

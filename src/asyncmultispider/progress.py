@@ -7,7 +7,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from asyncmultispider.model import Batch, Outcome, State
+from asyncmultispider.model import Batch, Outcome, Reason, State
 from asyncmultispider.observe import Observer
 from asyncmultispider.settings import without_user
 from asyncmultispider.text import complain, duration, one_line, size
@@ -87,7 +87,17 @@ class Watcher(Observer):
 
 
 class Warner(Observer):
-    """Warns of what a person should change."""
+    """Warns of what a person should change, or wonder about."""
+
+    def committed(self, outcomes: Sequence[Outcome]) -> None:
+        """See `Observer.committed`."""
+        lost = [outcome for outcome in outcomes if outcome.reason == Reason.LOST]
+        if lost:
+            complain(f"{lost[0].detail}: fetching again what it had in hand ({len(lost)})")
+        for outcome in outcomes:
+            if outcome.reason == Reason.POISON:
+                url = without_user(outcome.request.url)
+                complain(f"{url} is given up as poison: {outcome.detail} whenever it was alone")
 
     def blocked(self, handler: str, seconds: float) -> None:
         """See `Observer.blocked`."""

@@ -78,14 +78,17 @@ class Engine:
 
     async def run(self) -> None:
         """Work until nothing is left. Errors of the books (`StorageError`) come through."""
+        broken: CrawlError | None = None
         async with self._hands.at_work(self):
             try:
                 await self._trade_until_end()
             except CrawlError as error:  # raised below: a task group would wrap it up
-                self._trouble = error
+                broken = error
+        if broken is not None:
+            raise broken
+        self._commit()  # what hands that were stopped, or failed, still had to tell
         if self._trouble is not None:
             raise self._trouble
-        self._commit()  # what hands that were stopped still had to tell
 
     @property
     def stopped(self) -> bool:

@@ -205,8 +205,8 @@ class Processes:
         if self._stopping and code == 0 and not worker.hung_up:
             self._desk.forget(len(worker.leases))
         else:
-            how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-            self._bury(worker, how)
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            self._bury(worker, "was stopped" if worker.hung_up else how)
 
     def _take_in(self, worker: Worker, report: Report) -> None:
         worker.ready = True
@@ -242,10 +242,10 @@ class Processes:
 
     def _give_up(self, how: str) -> None:
         if self._false_starts >= FALSE_STARTS:
-            self._desk.fail(WorkerError(f"worker processes can't start ({how})"))
+            self._desk.fail(WorkerError(f"no worker process can start: the last one {how}"))
         if self._deaths >= MOST_DEATHS:
             self._desk.fail(
-                WorkerError(f"{self._deaths} worker processes in a row ended early ({how})")
+                WorkerError(f"{self._deaths} worker processes died in a row: the last one {how}")
             )
         self._feed_ward()
 
@@ -259,7 +259,7 @@ class Processes:
             reason=reason,
             at=time(),
             elapsed=0.0,
-            detail=f"the worker process ended early ({how})",
+            detail=f"a worker process {how}",
             robots=RobotsAnswer(reason=reason) if request.robots else None,
         )
 
