@@ -89,13 +89,13 @@ class Worker:
         self.send()
         while not self.hung_up and (report := await self._line.receive()) is not None:
             yield report
-        await self._line.close()
+        self._line.hang_up()
 
-    async def hang_up(self) -> None:
+    def hang_up(self) -> None:
         """Let it know that there is no more to do: it gives up what it has."""
         self.hung_up = True
         if self._line is not None:
-            await self._line.close()
+            self._line.hang_up()
 
     async def exit_code(self) -> int:
         """How it ended, once it has. The line is down: it should be at its end."""
@@ -223,8 +223,8 @@ class Processes:
         self._desk.wake()
 
     def _bury(self, worker: Worker, how: str) -> None:
-        alone = worker is self._ward
-        if alone:
+        alone = worker is self._ward and not worker.hung_up
+        if worker is self._ward:
             self._ward = None
         else:
             self._workers.remove(worker)  # `put` fills the gap
@@ -265,7 +265,7 @@ class Processes:
 
     async def _end_all(self) -> None:
         for worker in self._all():
-            await worker.hang_up()
+            worker.hang_up()
         await asyncio.gather(*self._serving, return_exceptions=True)
 
 

@@ -66,8 +66,12 @@ class Line(Generic[M]):
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
 
+    def hang_up(self) -> None:
+        """End it now, whatever is under way."""
+        self._writer.transport.abort()
+
     async def close(self) -> None:
-        """Hang up, when all that was sent is on its way or the other end is gone."""
+        """Hang up when all that was sent is on its way, or the other end is gone."""
         self._writer.close()
         with suppress(ConnectionError):
             await self._writer.wait_closed()
