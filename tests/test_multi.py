@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pycurl
 import pytest
 
-from asyncmultispider.fetch import curl
+from asyncmultispider.fetch import curl, multi
 from asyncmultispider.fetch.curl import AsyncCurlFetcher
 from asyncmultispider.fetch.multi import EpollMulti
 from asyncmultispider.model import Failure, Reason, Request, Response, Result
@@ -54,6 +54,27 @@ def test_many_at_once_on_few_connections(site: Site) -> None:
     bodies = [result.body for result in with_fetcher(site, act) if isinstance(result, Response)]
     assert bodies == [b"page %d" % n for n in range(40)] * 3
     assert site.connections <= 40
+
+
+def test_a_crowd_gets_its_turns_while_it_begins(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multi, "MAX_BEGUN", 3)
+    for n in range(50):
+        site.page(f"/{n}", f"page {n}")
+
+    def refused(fetcher: AsyncCurlFetcher) -> Awaitable[Result]:  # ends where it begins
+        return fetcher.fetch(Request(id=0, url="http://127.0.0.9/", host="127.0.0.9"))
+
+    async def act(fetcher: AsyncCurlFetcher) -> list[Result]:
+        pages = [fetch(fetcher, site, f"/{n}") for n in range(50)]
+        return await asyncio.gather(*pages, *(refused(fetcher) for _ in range(5)))
+
+    results = with_fetcher(site, act)
+    bodies = [result.body for result in results if isinstance(result, Response)]
+    assert bodies == [b"page %d" % n for n in range(50)]
+    reasons = [result.reason for result in results if isinstance(result, Failure)]
+    assert reasons == [Reason.PRIVATE_ADDRESS] * 5
 
 
 def test_a_connection_that_the_server_closed_is_replaced(site: Site) -> None:

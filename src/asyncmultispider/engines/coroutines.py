@@ -1,7 +1,7 @@
 """Coroutines on the engine's own event loop: many transfers in flight in one thread."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from asyncmultispider.engines.engine import START_BELOW, Desk
@@ -12,7 +12,7 @@ from asyncmultispider.model import Request
 
 
 class Coroutines:
-    """`concurrency` coroutines. They close the fetcher when they end.
+    """Up to `concurrency` coroutines. They close the fetcher when they end.
 
     `tell_blocked` hears once of each handler that keeps the loop to itself.
     """
@@ -29,15 +29,18 @@ class Coroutines:
         self._concurrency = concurrency
         self._watch = Watch(tell_blocked) if tell_blocked is not None else None
         self._todo: asyncio.Queue[Request] = asyncio.Queue()
+        self._hire: Callable[[], asyncio.Task[None]]
+        self._workers: list[asyncio.Task[None]] = []
+        self._resting = 0
 
     @asynccontextmanager
     async def at_work(self, desk: Desk) -> AsyncIterator[None]:
         """See `Hands.at_work`."""
         try:
             async with asyncio.TaskGroup() as group:
-                workers = [group.create_task(self._work(desk)) for _ in range(self._concurrency)]
+                self._hire = lambda: group.create_task(self._work(desk))
                 yield
-                for worker in workers:
+                for worker in self._workers:
                     worker.cancel()
         finally:
             await self._fetcher.aclose()
@@ -50,6 +53,9 @@ class Coroutines:
         """See `Hands.put`."""
         for request in requests:
             self._todo.put_nowait(request)
+        while self._resting < self._todo.qsize():  # workers are hired when they are needed
+            self._resting += 1
+            self._workers.append(self._hire())
 
     def drop(self) -> int:
         """See `Hands.drop`."""
@@ -62,7 +68,9 @@ class Coroutines:
     async def _work(self, desk: Desk) -> None:
         while True:
             request = await self._todo.get()
+            self._resting -= 1
             verdict = self._judge(request, await self._fetcher.fetch(request))
             if isinstance(verdict, Visit):
                 verdict = await await_handler(self._judge, verdict, self._watch)
+            self._resting += 1
             desk.hand_in(verdict)
