@@ -94,7 +94,7 @@ class Restored(Struct, kw_only=True):
     """What a ledger holds when it is opened: everything but the rows themselves.
 
     `seed` is that of the fingerprints; `hosts` have queued rows, and `robots` is of these;
-    `open_depths` counts the rows that are not final, by depth.
+    `open_depths` counts the rows that are not final, by depth. The iterators are for once.
     """
 
     seed: int
@@ -102,7 +102,7 @@ class Restored(Struct, kw_only=True):
     hosts: list[str]
     open_depths: dict[int, int]
     states: dict[str, int]
-    robots: list[RobotsNote]
+    robots: Iterator[RobotsNote]
     fingerprints: Iterator[int]
 
 
@@ -114,6 +114,9 @@ class Ledger(Protocol):
 
     def load(self, host: str, after: tuple[int, int], limit: int) -> list[tuple[Request, float]]:
         """The queued rows of a host beyond `(depth, id)`, in order, with the seconds to wait."""
+
+    def rules(self, host: str, scheme: str) -> bytes:
+        """The text of a robots.txt that was written before."""
 
     def apply(self, changes: Changes) -> None:
         """Write all of it, or nothing and raise `StorageError`."""

@@ -29,6 +29,7 @@ class LocalFrontier:
         self._bench = Workbench(
             Manners.of(settings),
             ledger.load,
+            ledger.rules,
             agent=None if settings.ignore_robots else product_token(settings.user_agent),
             level_by_level=settings.depth is not None,
         )

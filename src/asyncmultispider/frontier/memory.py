@@ -49,7 +49,7 @@ class MemoryLedger:
             hosts=sorted(hosts),
             open_depths=depths,
             states=states,
-            robots=[note for note in self.robots.values() if note.host in hosts],
+            robots=(note for note in self.robots.values() if note.host in hosts),
             fingerprints=(row.born.fingerprint for row in rows),
         )
 
@@ -61,6 +61,10 @@ class MemoryLedger:
             if row.state is State.QUEUED and row.born.link.host == host
         )
         return [self._request(id) for depth, id in found if (depth, id) > after][:limit]
+
+    def rules(self, host: str, scheme: str) -> bytes:
+        """See `Ledger.rules`."""
+        return self.robots[host, scheme].text
 
     def apply(self, changes: Changes) -> None:
         """See `Ledger.apply`."""

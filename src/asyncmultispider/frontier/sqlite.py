@@ -10,6 +10,7 @@ from pathlib import Path
 from secrets import randbits
 from time import time
 
+from asyncmultispider.errors import StorageError
 from asyncmultispider.frontier.base import Changes, Restored, RobotsNote
 from asyncmultispider.model import Request, State
 from asyncmultispider.sqlite import close_database, open_database, read_database, storage_errors
@@ -54,6 +55,9 @@ RETURN = "UPDATE urls SET state='queued' WHERE id=? AND state='leased'"
 SETTLE = "UPDATE urls SET state=?, reason=?, status=?, at=?, elapsed=?, due=? WHERE id=?"
 TRY = "INSERT INTO tries(url_id, at, elapsed, reason, status, detail) VALUES(?,?,?,?,?,?)"
 ROBOTS = "INSERT OR REPLACE INTO robots(host, scheme, at, text) VALUES(?,?,?,?)"
+RULES = "SELECT text FROM robots WHERE host=? AND scheme=?"
+NOTES = """SELECT host, scheme, at, text FROM robots
+WHERE host IN (SELECT host FROM urls WHERE state='queued')"""
 LOAD = """
 SELECT id, url, host, depth, hops, attempts,
        CASE attempts WHEN 0 THEN 0 ELSE attempts - (
@@ -104,13 +108,7 @@ class SqliteLedger:
                     )
                 ),
                 states=dict(db.execute("SELECT state, count(*) FROM urls GROUP BY state")),
-                robots=[
-                    RobotsNote(host=host, scheme=scheme, at=at, text=text)
-                    for host, scheme, at, text in db.execute(
-                        "SELECT host, scheme, at, text FROM robots WHERE host IN "
-                        "(SELECT host FROM urls WHERE state='queued')"
-                    )
-                ],
+                robots=self._robots(),
                 fingerprints=self._fingerprints(),
             )
 
@@ -136,6 +134,14 @@ class SqliteLedger:
                     LOAD, (host, *after, limit)
                 )
             ]
+
+    def rules(self, host: str, scheme: str) -> bytes:
+        """See `Ledger.rules`."""
+        with storage_errors(self._path):
+            text = self._db.execute(RULES, (host, scheme)).get
+        if text is None:
+            raise StorageError(f"{str(self._path)!r}: the robots.txt of {host} is missing")
+        return bytes(text)
 
     def apply(self, changes: Changes) -> None:
         """See `Ledger.apply`."""
@@ -168,6 +174,11 @@ class SqliteLedger:
     def close(self) -> None:
         """See `Ledger.close`."""
         close_database(self._db, self._path)
+
+    def _robots(self) -> Iterator[RobotsNote]:
+        with storage_errors(self._path):
+            for host, scheme, at, text in self._db.execute(NOTES):
+                yield RobotsNote(host=host, scheme=scheme, at=at, text=text)
 
     def _fingerprints(self) -> Iterator[int]:
         with storage_errors(self._path):

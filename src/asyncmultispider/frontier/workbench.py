@@ -11,15 +11,14 @@ from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from math import inf
 
-from asyncmultispider.frontier.gate import GONE, Gate, Refusal
+from asyncmultispider.frontier.gate import GONE, Gate, Refusal, Shelf
 from asyncmultispider.model import Closed, Outcome, Reason, Request, State
 from asyncmultispider.politeness import Manners, Pace
-from asyncmultispider.robots import Robots
 
 HEADS = 256
 """Most requests of one host's queue that are held in memory."""
 ALL_HEADS = 32_768
-"""About as many requests are held for all hosts together: with many hosts each holds fewer."""
+"""About as many requests are held for all hosts together, with very many hosts none for most."""
 CLOSED_AT_ONCE = 4096
 """Refused URLs that one `take` closes before it looks at the time again."""
 
@@ -51,7 +50,7 @@ class Host:
         self.cursor = (-1, 0)
         self.tail = False
         self.later: list[tuple[float, int, Request]] = []
-        self.gates: dict[str, Gate] = {}
+        self.gates: tuple[Gate, ...] = ()  # one for each scheme
         self.asking: Gate | None = None
         self.refusal: Refusal | None = None
         self.held = False
@@ -70,23 +69,25 @@ class Host:
 class Workbench:
     """Hands out requests host by host. The owner keeps the ledger in step.
 
-    `load` reads more of a queue from the ledger; `agent` is our robots.txt product token, or None
-    to ask for no robots.txt at all; `level_by_level` finishes each depth before the next begins,
-    which a crawl with a depth limit needs for a result that depends on timing only where a page is
-    reached by a redirect and by a link of the same level.
+    `load` reads more of a queue from the ledger, `rules` a robots.txt; `agent` is our product token
+    in it, or None to ask for no robots.txt at all; `level_by_level` finishes each depth before the
+    next begins, which a crawl with a depth limit needs for a result that depends on timing only
+    where a page is reached by a redirect and by a link of the same level.
     """
 
     def __init__(
         self,
         manners: Manners,
         load: Load,
+        rules: Callable[[str, str], bytes],
         *,
         agent: str | None,
         level_by_level: bool,
     ) -> None:
         self._manners = manners
         self._load = load
-        self._agent = agent
+        self._asks = agent is not None
+        self._shelf = Shelf(rules, agent or "*")
         self._hosts: dict[str, Host] = {}
         self._heap: list[tuple[float, int, Host]] = []
         self._stamp = 0
@@ -124,11 +125,7 @@ class Workbench:
             return False
         if len(host.heads) < 2 * self._share():
             return True
-        # Too many: the farther half goes back to the ledger, where it is already.
-        host.heads.sort()
-        del host.heads[self._share() :]
-        host.cursor = host.heads[-1][:2]
-        host.tail = True
+        self._put_back(host)
         return (depth, id) <= host.cursor
 
     def push(self, host: Host, request: Request, due: float = -inf) -> None:
@@ -182,7 +179,8 @@ class Workbench:
             self.rule(host, gate.scheme, answer.text, now)
             return host, gate.scheme
         if answer.redirect is not None:
-            gate.follow(answer.redirect, now)
+            if not gate.follow(answer.redirect):
+                self._learn(host, gate, None, now)
         elif outcome.state is State.QUEUED:
             gate.attempt += 1
             gate.lost += outcome.reason == Reason.LOST
@@ -193,11 +191,7 @@ class Workbench:
 
     def rule(self, host: Host, scheme: str, text: bytes, now: float) -> None:
         """Let the rules of a robots.txt that was read at `now` hold for a day."""
-        self._gate(host, scheme).settle(now, Robots.parse(text), None)
-        # http and https share the pace: the longer delay holds.
-        agent = self._agent or "*"
-        rules = [gate.rules for gate in host.gates.values() if gate.rules is not None]
-        host.pace.ask_for(max(each.crawl_delay(agent) or 0.0 for each in rules))
+        self._learn(host, self._gate(host, scheme), text, now)
 
     def settle(self, host: Host, outcome: Outcome, now: float) -> None:
         """A transfer from the host ended: adjust its pace, and give it up when it is gone."""
@@ -213,10 +207,18 @@ class Workbench:
         return min(depth for depth, count in self._open_depths.items() if count)
 
     def _gate(self, host: Host, scheme: str) -> Gate:
-        gate = host.gates.get(scheme)
-        if gate is None:
-            gate = host.gates[scheme] = Gate(scheme, host.name)
+        for gate in host.gates:
+            if gate.scheme == scheme:
+                return gate
+        gate = Gate(scheme, host.name)
+        host.gates += (gate,)
         return gate
+
+    def _learn(self, host: Host, gate: Gate, text: bytes | None, now: float) -> None:
+        gate.settle(now)
+        self._shelf.put(gate, text)
+        # http and https share the pace: the longer delay holds.
+        host.pace.ask_for(max(each.delay for each in host.gates))
 
     def _next_visit(self) -> float:
         heap = self._heap
@@ -239,7 +241,9 @@ class Workbench:
             return None
         if isinstance(coming, Gate):
             host.asking = coming
-            return coming.request(host.name)
+            if len(host.heads) > 2 * self._share():
+                self._put_back(host)
+            return coming.request()
         heappop(host.heads)
         return coming
 
@@ -253,7 +257,7 @@ class Workbench:
             gate = self._gate_for(host, request)
             if gate is not None and now >= gate.until:
                 return gate
-            refusal = host.refusal if gate is None else gate.refuses(request, self._agent)
+            refusal = host.refusal if gate is None else self._shelf.refuses(gate, request)
             if refusal is None:
                 return request
             heappop(host.heads)
@@ -266,17 +270,25 @@ class Workbench:
             self.push(host, request)
 
     def _gate_for(self, host: Host, request: Request) -> Gate | None:
-        if self._agent is None or host.refusal is not None:
+        if not self._asks or host.refusal is not None:
             return None
         return self._gate(host, request.url.partition(":")[0])
 
     def _share(self) -> int:
-        return max(8, min(HEADS // 2, ALL_HEADS // len(self._hosts)))
+        return min(HEADS // 2, ALL_HEADS // len(self._hosts))
+
+    def _put_back(self, host: Host) -> None:
+        """Leave the farther half of what is in memory to the ledger, where it is already."""
+        host.heads.sort()
+        del host.heads[self._share() :]
+        host.cursor = host.heads[-1][:2] if host.heads else (-1, 0)
+        host.held = host.held and bool(host.heads)
+        host.tail = True
 
     def _refill(self, host: Host, now: float) -> bool:
         while host.tail and not host.heads:
-            limit = self._share()
             waiting = {id for _, id, _ in host.later}
+            limit = max(1, self._share()) + len(waiting)
             rows = self._load(host.name, host.cursor, limit)
             host.tail = len(rows) == limit
             for request, wait in rows:

@@ -10,6 +10,14 @@ both ways, and a URL must be allowed by both readings.
 
 from asyncmultispider.robots.agents import product_token
 from asyncmultispider.robots.reader import MAX_BYTES
-from asyncmultispider.robots.robots import ALLOW_ALL, DISALLOW_ALL, Robots
+from asyncmultispider.robots.robots import ALLOW_ALL, DISALLOW_ALL, SILENT, Policy, Robots
 
-__all__ = ["ALLOW_ALL", "DISALLOW_ALL", "MAX_BYTES", "Robots", "product_token"]
+__all__ = [
+    "ALLOW_ALL",
+    "DISALLOW_ALL",
+    "MAX_BYTES",
+    "SILENT",
+    "Policy",
+    "Robots",
+    "product_token",
+]

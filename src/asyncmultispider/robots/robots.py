@@ -8,10 +8,45 @@ from asyncmultispider.robots.rules import Rules, readings_of
 _MAX_AGENTS = 16  # merged groups kept per file: a crawl asks for one or two agents
 
 
+class Policy:
+    """What one robots.txt says to one agent, without the rest of the file. See `Robots.policy`."""
+
+    __slots__ = ("_readings", "crawl_delay", "size")
+
+    crawl_delay: float | None
+    """See `Robots.crawl_delay`."""
+    size: int
+    """About the bytes that it takes, 0 when it has no rules."""
+
+    def __init__(self, readings: tuple[Rules, ...], crawl_delay: float | None) -> None:
+        self._readings = readings
+        self.crawl_delay = crawl_delay
+        self.size = sum(rules.size for rules in readings)
+
+    def allows(self, url: str) -> bool:
+        """See `Robots.allows`."""
+        readings = self._readings
+        if not readings:
+            return True
+        if path := plain_path(url):
+            for rules in readings:
+                if not rules.allow(path):
+                    return path == "/robots.txt"
+            return True
+        path = path_of(url)
+        as_written, decoded = google_path(path), rfc_path(path)
+        allowed = readings[0].allow(as_written) and readings[-1].allow(decoded)
+        return allowed or path == "/robots.txt"
+
+
+SILENT = Policy((), None)
+"""Of a robots.txt that says nothing to us."""
+
+
 class Robots:
     """The rules of one robots.txt. Make it with `parse`; it does not change afterwards."""
 
-    __slots__ = ("_delays", "_groups", "_readings", "sitemaps")
+    __slots__ = ("_delays", "_groups", "_policies", "sitemaps")
 
     sitemaps: tuple[str, ...]
     """Absolute http(s) URLs of the Sitemap lines, in order, each once."""
@@ -24,7 +59,7 @@ class Robots:
     ) -> None:
         self._groups = groups
         self._delays = delays
-        self._readings: dict[str, tuple[Rules, ...]] = {}
+        self._policies: dict[str, Policy] = {}
         self.sitemaps = sitemaps
 
     @classmethod
@@ -46,39 +81,30 @@ class Robots:
         (RFC 9309, section 2.2.2). Where a very long URL meets a great many wildcards, less may
         be allowed than the rules say, never more: see `rules.MAX_WORK`.
         """
-        readings = self._readings.get(agent)
-        if readings is None:
-            readings = self._read_for(agent)
-        if not readings:
-            return True
-        if path := plain_path(url):
-            for rules in readings:
-                if not rules.allow(path):
-                    return path == "/robots.txt"
-            return True
-        path = path_of(url)
-        as_written, decoded = google_path(path), rfc_path(path)
-        allowed = readings[0].allow(as_written) and readings[-1].allow(decoded)
-        return allowed or path == "/robots.txt"
+        return self.policy(agent).allows(url)
 
     def crawl_delay(self, agent: str) -> float | None:
         """Seconds between requests that the group of `agent` asks for, or None.
 
         Crawl-delay is no part of RFC 9309. The largest wins where merged groups differ.
         """
-        return self._delays.get(self._group_of(agent))
+        return self.policy(agent).crawl_delay
 
-    def _group_of(self, agent: str) -> str:
-        name = group_name(agent)
-        return name if name in self._groups else "*"
+    def policy(self, agent: str) -> Policy:
+        """All that it says to `agent`: a crawl that knows its name need not keep the file."""
+        policy = self._policies.get(agent)
+        if policy is None:
+            if len(self._policies) >= _MAX_AGENTS:
+                self._policies.clear()
+            policy = self._policies[agent] = self._policy_for(group_name(agent))
+        return policy
 
-    def _read_for(self, agent: str) -> tuple[Rules, ...]:
-        if len(self._readings) >= _MAX_AGENTS:
-            self._readings.clear()
-        blocks = self._groups.get(self._group_of(agent), ())
+    def _policy_for(self, name: str) -> Policy:
+        group = name if name in self._groups else "*"
+        blocks = self._groups.get(group, ())
         readings = readings_of(line for block in blocks for line in block)
-        self._readings[agent] = readings
-        return readings
+        delay = self._delays.get(group)
+        return Policy(readings, delay) if readings or delay is not None else SILENT
 
 
 ALLOW_ALL = Robots.parse(b"")
