@@ -227,7 +227,13 @@ def exits(page: Page) -> None:
     raise SystemExit(1)
 
 
-@pytest.mark.parametrize("handler", [raises, raises_later])
+async def waits_for_what_is_cancelled(page: Page) -> None:
+    waiting = asyncio.get_running_loop().create_future()
+    waiting.cancel("nothing there")
+    await waiting
+
+
+@pytest.mark.parametrize("handler", [raises, raises_later, waits_for_what_is_cancelled])
 def test_an_exception_fails_that_page_with_its_traceback(handler: Handler) -> None:
     outcome = visit(handler)
     assert (outcome.state, outcome.reason) == (State.FAILED, Reason.HANDLER)

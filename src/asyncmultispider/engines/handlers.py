@@ -25,7 +25,7 @@ def call_handler(judge: Judge, visit: Visit, runner: "asyncio.Runner") -> Outcom
     try:
         made = visit.handler(visit.page)
         products = runner.run(_collect(made)) if _is_async(made) else _listed(made)
-    except (Exception, SystemExit):  # noqa: BLE001 - see above
+    except (Exception, SystemExit, asyncio.CancelledError):  # noqa: BLE001 - see above
         return judge.blame(visit, format_exc())
     return judge.conclude(visit, products)
 
@@ -39,7 +39,9 @@ async def await_handler(judge: Judge, visit: Visit, watch: "Watch | None" = None
             products = [] if _is_async(made) else _listed(made)
         if _is_async(made):
             products = await Stepwise(_collect(made), longest)
-    except (Exception, SystemExit):  # noqa: BLE001 - see above
+    except (Exception, SystemExit, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+            raise  # it is us who were cancelled, not something that the handler waited for
         return judge.blame(visit, format_exc())
     finally:
         if watch is not None:
@@ -97,6 +99,11 @@ class Stepwise:
                 yield step
             except BaseException as thrown:  # noqa: BLE001 - it belongs to the coroutine
                 error = thrown
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _is_async(made: object) -> bool:
