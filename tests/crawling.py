@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +19,9 @@ import pytest
 import zstandard
 
 from asyncmultispider.crawler import Crawl
+from asyncmultispider.observe import Observer
 from asyncmultispider.settings import Settings
+from asyncmultispider.spider import Spider
 from asyncmultispider.stats import Summary
 from webserver import Site
 
@@ -68,13 +70,18 @@ class Crawled:
 
 
 def crawl_site(
-    tmp_path: Path, *urls: str, directory: Path | None = None, **settings: Any
+    tmp_path: Path,
+    *urls: str,
+    directory: Path | None = None,
+    make_spider: Callable[[], Spider] | None = None,
+    observers: Sequence[Observer] = (),
+    **settings: Any,
 ) -> Crawled:
     """Crawl from these URLs in a directory of its own, unless one is given to be continued."""
     where = directory or Path(tempfile.mkdtemp(suffix=".crawl", dir=tmp_path))
     wanted = Settings(seeds=urls, **{**QUICK, **settings})
-    with _deadline(), Crawl(wanted, where).open() as crawl:
-        summary = crawl.run()
+    with deadline(), Crawl(wanted, where, make_spider).open() as crawl:
+        summary = crawl.run(observers)
         assert crawl.trouble is None
     crawled = Crawled(summary, {}, {}, where)
     for row in crawled.query("frontier.db", "SELECT url, state, reason FROM urls"):
@@ -115,7 +122,7 @@ def _check_books(crawled: Crawled) -> None:
 
 
 @contextlib.contextmanager
-def _deadline() -> Iterator[None]:
+def deadline() -> Iterator[None]:
     """A crawl that does not end is a failed test. Not an Exception: those have their catchers."""
 
     def give_up(*_: object) -> None:

@@ -278,6 +278,72 @@ def export(directory: str, target: str) -> int:
     return export_command(directory, target)
 
 
+@cli.command()
+@click.option(
+    "--pages",
+    metavar="N",
+    type=int,
+    default=200,
+    show_default=True,
+    help="Pages of the built-in site; most pages of another.",
+)
+@click.option("--size", metavar="BYTES", type=int, help="HTML of a page.  [default: 20000]")
+@click.option("--links", metavar="N", type=int, help="Links on a page.  [default: 20]")
+@click.option(
+    "--latency",
+    metavar="S[,S...]",
+    help="Seconds until a page answers; of several, each page gets one in turn.  [default: 0.05]",
+)
+@click.option(
+    "--cpu-ms",
+    metavar="MS",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Milliseconds of CPU that a handler works on each page.",
+)
+@click.option("--site", metavar="URL", help="Crawl this site instead, as politely as ever.")
+@click.option(
+    "-j",
+    "--processes",
+    metavar="N",
+    type=int,
+    help="Worker processes of the last run.  [default: the cores we may use]",
+)
+@click.option(
+    "--per-host",
+    metavar="N",
+    type=int,
+    help="Transfers at once to one host.  [default: no bound; with --site 2]",
+)
+@click.option(
+    "--delay-factor",
+    metavar="F",
+    type=float,
+    help="Wait F x the host's last response time.  [default: 0; with --site 1.0]",
+)
+@click.option(
+    "--time-limit",
+    metavar="S",
+    type=float,
+    default=120.0,
+    show_default=True,
+    help="Most seconds for each run.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@click.option("--plot", "picture", metavar="FILE.svg|png", help="Also draw the runs.")
+def bench(**options: Any) -> int:
+    """Compare the engines on a built-in local site: which one, and how many in flight?
+
+    \b
+    asyncmultispider bench --pages 16 --latency 1.2       a server that is slow to answer
+    asyncmultispider bench --cpu-ms 20 --latency 0        much work on each page
+    """
+    from asyncmultispider.cli.bench import bench_command
+
+    return bench_command(**options)
+
+
 def main() -> NoReturn:
     """Run the command line; a user's mistake is one line on stderr, never a traceback."""
     for stream in (sys.stdout, sys.stderr):

@@ -69,7 +69,11 @@ class Coroutines:
         while True:
             request = await self._todo.get()
             self._resting -= 1
-            verdict = self._judge(request, await self._fetcher.fetch(request))
+            result = await self._fetcher.fetch(request)
+            if desk.overdue:  # pages that are much work must not keep the loop to themselves
+                desk.wake()
+                await asyncio.sleep(0)
+            verdict = self._judge(request, result)
             if isinstance(verdict, Visit):
                 verdict = await await_handler(self._judge, verdict, self._watch)
             self._resting += 1

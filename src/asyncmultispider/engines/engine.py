@@ -8,6 +8,8 @@ Coroutines, threads and processes are the three kinds of `Hands`; the engine is 
 import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from math import inf
+from time import monotonic
 from typing import Protocol
 
 from asyncmultispider.engines.exchange import Exchange
@@ -28,6 +30,10 @@ GRACE = 10.0
 
 class Desk(Protocol):
     """Where hands bring what they have done. Only for the event loop's thread."""
+
+    @property
+    def overdue(self) -> bool:
+        """Whether outcomes have waited too long: who keeps the loop busy should give way."""
 
     def hand_in(self, outcome: Outcome) -> None:
         """An outcome of a request that was handed out."""
@@ -73,6 +79,7 @@ class Engine:
         self._out = 0
         self._wake = asyncio.Event()
         self._bell: asyncio.TimerHandle | None = None
+        self._deadline = inf
         self._trouble: BaseException | None = None
         self._stops = 0
 
@@ -104,8 +111,15 @@ class Engine:
         if self._stops == 1:  # last, because it may fail: a terminal can be gone
             self._exchange.tell_stopping()
 
+    @property
+    def overdue(self) -> bool:
+        """See `Desk.overdue`."""
+        return monotonic() > self._deadline
+
     def hand_in(self, outcome: Outcome) -> None:
         """See `Desk.hand_in`."""
+        if not self._done:
+            self._deadline = monotonic() + LINGER
         self._done.append(outcome)
         if outcome.page is not None:
             self._weight += outcome.size
@@ -155,7 +169,7 @@ class Engine:
 
     def _commit(self) -> None:
         done, self._done = self._done, []
-        self._weight = 0
+        self._weight, self._deadline = 0, inf
         self._out -= len(done)
         self._exchange.commit(done)
 

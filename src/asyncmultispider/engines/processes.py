@@ -15,7 +15,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.context import SpawnProcess
 from time import time
 
@@ -79,20 +79,22 @@ class Worker:
 
     def send(self, *, stop: bool = False) -> None:
         """Tell it what it was given."""
-        if self._line is not None and (self._unsent or stop):
+        if self._line is not None and not self.hung_up and (self._unsent or stop):
             self._line.send(Work(self._unsent, stop))
             self._unsent = []
 
     async def reports(self) -> AsyncIterator[Report]:
         """What it reports, until its end."""
         self._line = await Line.over(self._end, Report)
+        if self.hung_up:
+            self._line.hang_up()
         self.send()
-        while not self.hung_up and (report := await self._line.receive()) is not None:
+        while (report := await self._line.receive()) is not None:
             yield report
-        self._line.hang_up()
+        await self._line.close()
 
     def hang_up(self) -> None:
-        """Let it know that there is no more to do: it gives up what it has."""
+        """Let it know that there is no more to do: it gives up what it has not stored."""
         self.hung_up = True
         if self._line is not None:
             self._line.hang_up()
@@ -137,26 +139,26 @@ class Processes:
         """See `Hands.at_work`."""
         self._desk = desk
         try:
+            self._recruit()
             yield
         finally:
             self._stopping = True
             await self._end_all()
 
     def room(self, out: int) -> int:
-        """See `Hands.room`."""
-        return self._number * self._concurrency - out
+        """See `Hands.room`. What waits for a worker to start would be sent too near to the next."""
+        return sum(worker.ready for worker in self._workers) * self._concurrency - out
 
     def put(self, requests: Sequence[Request]) -> None:
         """See `Hands.put`."""
-        while requests and len(self._workers) < self._number:
-            self._workers.append(self._start())
+        ready = [worker for worker in self._workers if worker.ready]
         for request in requests:
             leased = structs.replace(request, lease=next(self._leases))
             if request.lost >= SUSPECT:
                 self._suspects.append(leased)
             else:
-                min(self._workers, key=_load).give(leased)
-        for worker in self._workers:
+                min(ready, key=_load).give(leased)
+        for worker in ready:
             worker.send()
         self._feed_ward()
 
@@ -172,8 +174,12 @@ class Processes:
     def _all(self) -> list[Worker]:
         return [*self._workers, *([self._ward] if self._ward else [])]
 
+    def _recruit(self) -> None:
+        while not self._stopping and len(self._workers) < self._number:
+            self._workers.append(self._start())
+
     def _feed_ward(self) -> None:
-        if self._suspects and self._ward is None:
+        if self._suspects and self._ward is None and not self._stopping:
             self._ward = self._start()
         if self._suspects and self._ward is not None and not self._ward.leases:
             self._ward.give(self._suspects.popleft())
@@ -202,16 +208,19 @@ class Processes:
         async for report in worker.reports():
             self._take_in(worker, report)
         code = await worker.exit_code()
-        if self._stopping and code == 0 and not worker.hung_up:
+        if worker.hung_up:
+            return  # all that it stored it has told; the frontier takes back the rest as it was
+        if self._stopping and code == 0:
             self._desk.forget(len(worker.leases))
         else:
             how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            self._bury(worker, "was stopped" if worker.hung_up else how)
+            self._bury(worker, how)
 
     def _take_in(self, worker: Worker, report: Report) -> None:
         worker.ready = True
         self._false_starts = 0
         if report.trouble is not None:
+            worker.hang_up()
             self._desk.fail(StorageError(report.trouble))
             return
         self._reported.add(report.more)
@@ -223,21 +232,22 @@ class Processes:
         self._desk.wake()
 
     def _bury(self, worker: Worker, how: str) -> None:
-        alone = worker is self._ward and not worker.hung_up
-        if worker is self._ward:
+        alone = worker is self._ward
+        if alone:
             self._ward = None
         else:
-            self._workers.remove(worker)  # `put` fills the gap
+            self._workers.remove(worker)
         if worker.ready:
-            self._deaths += not worker.hung_up
+            self._deaths += 1
             for request in worker.leases.values():
                 self._desk.hand_in(self._lost(request, alone, how))
             self._desk.wake()
         elif self._stopping:
             self._desk.forget(len(worker.leases))
-        else:  # it never began: its leases are as they were
+        else:  # it never began: its leases are as they were, all of them suspects
             self._false_starts += 1
             self.put(list(worker.leases.values()))
+        self._recruit()
         self._give_up(how)
 
     def _give_up(self, how: str) -> None:
@@ -266,6 +276,10 @@ class Processes:
     async def _end_all(self) -> None:
         for worker in self._all():
             worker.hang_up()
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=PATIENCE)
+        for worker in self._all():  # one that is stuck may not even have noticed
+            worker.process.kill()
         await asyncio.gather(*self._serving, return_exceptions=True)
 
 
@@ -276,6 +290,7 @@ def _load(worker: Worker) -> int:
 @contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
     """What is started here does not get the Ctrl-C that is meant for its supervisor."""
+    resource_tracker.ensure_running()  # the first process would start it, which ends our deafness
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -44,8 +44,8 @@ class Threads:
         try:
             yield
         finally:
-            self._ended = True  # what is handed over now may come of a fetch that was cut off
             self.drop()
+            self._ended = True  # what is handed over now may come of a fetch that was cut off
             for fetcher in self._fetchers:
                 fetcher.cancel()
             for _ in self._threads:
@@ -68,6 +68,8 @@ class Threads:
     def drop(self) -> int:
         """See `Hands.drop`."""
         dropped = 0
+        if self._ended:  # what is in the queue tells the threads to end
+            return dropped
         with suppress(Empty):
             while True:
                 self._todo.get_nowait()

@@ -67,11 +67,12 @@ class Line(Generic[M]):
             return None
 
     def hang_up(self) -> None:
-        """End it now, whatever is under way."""
-        self._writer.transport.abort()
+        """Say nothing more, but go on listening."""
+        with suppress(OSError):  # the other end is gone
+            self._writer.write_eof()
 
     async def close(self) -> None:
-        """Hang up when all that was sent is on its way, or the other end is gone."""
+        """End it when all that was sent is on its way, or the other end is gone."""
         self._writer.close()
         with suppress(ConnectionError):
             await self._writer.wait_closed()

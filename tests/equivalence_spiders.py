@@ -1,0 +1,272 @@
+"""Spiders for tests. Worker processes import this module to make them.
+
+The first ones are for what happens to processes; `of_every_kind` has a handler for each `/NAME`.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+from msgspec import Struct
+
+from asyncmultispider import retry
+from asyncmultispider.engines import threads, worker
+from asyncmultispider.engines.engine import Engine
+from asyncmultispider.page import Page
+from asyncmultispider.spider import Spider
+
+SOON = 0.02
+"""Seconds before an `impatient` crawl tries again."""
+TRAIL = ("/found", "/found-too", "/found?by=return")
+SILENT = ("nothing", "follows_all", "follows_some", "follows_away", "follows_later")
+"""Handlers that give no items."""
+WRONG = ("raises", "raises_late", "raises_async", "exits", "exits_async", "times_out", "number")
+WRONG += ("unknown", "cancelled")
+"""Handlers that fail their page."""
+
+
+@dataclass
+class Book:
+    title: str | None
+    pages: int
+
+
+class Price(Struct):
+    amount: float
+    currency: str = "EUR"
+
+
+def impatient() -> Spider:
+    """No handlers; but where it is made, nobody waits long before another try."""
+    retry.FIRST_DELAY = SOON
+    return Spider()
+
+
+def of_every_kind() -> Spider:
+    """A spider with all the handlers below."""
+    spider = Spider()
+    for handler in HANDLERS:
+        spider.on(f"/{handler.__name__}")(handler)
+    return spider
+
+
+def who(site: str) -> Spider:
+    """Each page has one item, which tells the process that handled it."""
+    _tell_when_ready(site)
+    spider = Spider(site)
+
+    @spider.on()
+    def tell(page: Page) -> Iterator[Any]:
+        yield {"pid": os.getpid()}
+        yield from page.follow()
+
+    return spider
+
+
+def deadly(site: str) -> Spider:
+    """As `who`, but pages below `/deadly` kill the process that handles them."""
+    spider = who(site)
+
+    @spider.on("/deadly*")
+    def die(page: Page) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    return spider
+
+
+def stuck(site: str) -> Spider:
+    """Handlers that never give way; they ask for `/in/...` when they begin.
+
+    When the crawl ends nobody waits long for them.
+    """
+    threads.PATIENCE = worker.FAREWELL = 0.5
+    _tell_when_ready(site)
+    spider = Spider(site)
+
+    @spider.on("/sleeps")
+    def sleep(page: Page) -> None:
+        _ask(f"{site}in/sleeps")
+        time.sleep(600)
+
+    @spider.on("/spins")
+    def spin(page: Page) -> None:
+        _ask(f"{site}in/spins")
+        while True:
+            pass
+
+    return spider
+
+
+def stillborn(marks: Path) -> Spider:
+    """A worker process that makes it is killed, as long as there is a file left in the folder."""
+    if multiprocessing.parent_process() is not None:
+        for mark in marks.iterdir():
+            with suppress(FileNotFoundError):  # another one took it
+                mark.unlink()
+                os.kill(os.getpid(), signal.SIGKILL)
+    return Spider()
+
+
+def _tell_when_ready(site: str) -> None:
+    """A worker asks for `/in/ready` as soon as it has told its supervisor that it is there."""
+    if multiprocessing.parent_process() is None:
+        return
+    run = Engine.run
+
+    async def tell_and_run(engine: Engine) -> None:
+        await asyncio.to_thread(_ask, f"{site}in/ready")
+        await run(engine)
+
+    Engine.run = tell_and_run  # type: ignore[method-assign]
+
+
+def _ask(url: str) -> None:
+    with suppress(HTTPError), urlopen(url):  # that it is asked for is all that counts
+        pass
+
+
+def dictionary(page: Page) -> dict[str, object]:
+    return {"url": page.url, "title": page.title}
+
+
+def listed(page: Page) -> list[object]:
+    return [{"n": 1}, Book(page.title, 2), Price(1.5), *page.follow("/found?by=return")]
+
+
+def generator(page: Page) -> Iterator[object]:
+    yield Book(page.title, len(page.body))
+    yield {"ключ": ["\x00", None, 1.0, {"deep": True}]}
+
+
+async def coroutine(page: Page) -> Price:
+    await asyncio.sleep(0)
+    return Price(len(page.links))
+
+
+async def async_generator(page: Page) -> AsyncIterator[object]:
+    for n in range(5):
+        await asyncio.sleep(0)
+        yield {"n": n}
+        for follow in page.follow("found"):
+            yield follow
+
+
+async def in_tasks(page: Page) -> list[dict[str, int]]:
+    async def square(n: int) -> dict[str, int]:
+        await asyncio.sleep(0.001)
+        return {"square": n * n}
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(square(n)) for n in range(4)]
+    return [task.result() for task in tasks]
+
+
+def returns_awaitable(page: Page) -> Awaitable[Price]:
+    return coroutine(page)
+
+
+async def outlasts(page: Page) -> AsyncIterator[object]:
+    try:
+        async with asyncio.timeout(0.001):
+            await asyncio.sleep(60)
+    except TimeoutError:
+        yield {"time": "out"}
+
+
+def nothing(page: Page) -> None:
+    """Nor does it follow any link."""
+
+
+def follows_all(page: Page) -> Iterator[object]:
+    yield from page.follow()
+
+
+def follows_some(page: Page) -> list[object]:
+    return [*page.follow(["/found", "/found-too#here", "/missing", "mailto:x@y.example"])]
+
+
+def follows_away(page: Page) -> list[object]:
+    return [*page.follow("http://elsewhere.example/")]
+
+
+async def follows_later(page: Page) -> AsyncIterator[object]:
+    for follow in page.follow(page.links):
+        yield follow
+
+
+def raises(page: Page) -> None:
+    raise LookupError(f"no price in {page.title}")
+
+
+def raises_late(page: Page) -> Iterator[object]:
+    yield {"lost": "with the page"}
+    yield from page.follow("/never")
+    raise LookupError("no price")
+
+
+async def raises_async(page: Page) -> None:
+    await asyncio.sleep(0)
+    raise LookupError("no price")
+
+
+def exits(page: Page) -> None:
+    raise SystemExit(1)
+
+
+async def exits_async(page: Page) -> None:
+    await asyncio.sleep(0)
+    raise SystemExit(1)
+
+
+async def times_out(page: Page) -> None:
+    async with asyncio.timeout(0.001):
+        await asyncio.sleep(60)
+
+
+def number(page: Page) -> Iterator[object]:
+    yield 42
+
+
+def unknown(page: Page) -> Iterator[object]:
+    yield {"what": object()}
+
+
+async def cancelled(page: Page) -> None:
+    task = asyncio.ensure_future(asyncio.sleep(60))
+    task.cancel()
+    await task
+
+
+HANDLERS: tuple[Callable[[Page], Any], ...] = (
+    dictionary,
+    listed,
+    generator,
+    coroutine,
+    async_generator,
+    in_tasks,
+    returns_awaitable,
+    outlasts,
+    nothing,
+    follows_all,
+    follows_some,
+    follows_away,
+    follows_later,
+    raises,
+    raises_late,
+    raises_async,
+    exits,
+    exits_async,
+    times_out,
+    number,
+    unknown,
+    cancelled,
+)
