@@ -70,7 +70,7 @@ class Coroutines:
             request = await self._todo.get()
             self._resting -= 1
             result = await self._fetcher.fetch(request)
-            if desk.overdue:  # pages that are much work must not keep the loop to themselves
+            while desk.overdue:  # pages that are much work must not keep the loop to themselves
                 desk.wake()
                 await asyncio.sleep(0)
             verdict = self._judge(request, result)
