@@ -20,8 +20,7 @@ from asyncmultispider.spider import Spider
 from cli_crawls import linked
 from crawling import Crawled, links
 from equivalence import ENGINES, Facts, ends, everything, in_every_engine, items, pages
-from servers_nginx import nginx_site
-from test_real_sites import _installed
+from servers_nginx import installed, nginx_site
 from webserver import Reply, Site, garbage, no_answer, reset, truncated, unfinished_chunks
 
 CrawlSite = Callable[..., Crawled]
@@ -99,7 +98,7 @@ def test_several_hosts(
 
 
 def test_a_real_site(tmp_path: Path, crawl: CrawlSite) -> None:
-    with nginx_site(tmp_path, _installed(*DOCS)) as nginx:
+    with nginx_site(tmp_path, installed(*DOCS)) as nginx:
         crawled = in_every_engine(crawl, f"{nginx.url}/", per_host=16)
     assert len(crawled.pages) > 1000
 

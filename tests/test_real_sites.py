@@ -23,7 +23,7 @@ from asyncmultispider.frontier.reader import reading
 from asyncmultispider.model import State
 from asyncmultispider.settings import Settings
 from asyncmultispider.stats import Summary
-from servers_nginx import Nginx, need, nginx_site
+from servers_nginx import Nginx, installed, need, nginx_site
 from witness import Seen, walk
 
 SITES = {
@@ -69,7 +69,7 @@ class Visit:
 def visit(request: pytest.FixtureRequest) -> Iterator[Visit]:
     """All visitors come one after the other, to the same server; nothing of it stays."""
     folder, start = SITES[request.param]
-    root = _installed(request.param, Path(folder))
+    root = installed(request.param, Path(folder))
     need("wget2")
     with TemporaryDirectory() as name, nginx_site(Path(name), root) as nginx:
         seed, home = nginx.url + start, Path(name)
@@ -79,15 +79,6 @@ def visit(request: pytest.FixtureRequest) -> Iterator[Visit]:
         before = len(nginx.access_log())
         _wget2(seed, home / "wget2")
         yield Visit(nginx.url, summary, home / "crawl", ours, reachable, _log(nginx, before))
-
-
-def _installed(package: str, folder: Path) -> Path:
-    if folder.is_dir():
-        return folder
-    message = f"the Debian package {package} is not installed: there is no {folder}"
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
 
 
 def _log(nginx: Nginx, start: int = 0) -> list[tuple[int, str]]:
