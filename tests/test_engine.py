@@ -514,9 +514,8 @@ def test_a_bug_in_a_fetcher_is_not_swallowed() -> None:
     def bug(_: Request) -> Result:
         raise ZeroDivisionError
 
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(ZeroDivisionError):
         Crawl(star(3) | {f"{SEED}2": bug}).run()
-    assert caught.group_contains(ZeroDivisionError)
 
 
 def bounded(play: Callable) -> None:

@@ -54,6 +54,8 @@ LOG = "log.jsonl"
 LOCK = "lock"
 OTHER_FILES = 64
 """Files that a crawl has open besides a socket for each transfer."""
+FILES_OF_A_THREAD = 6
+"""A socket, two of libcurl's to wake it up, and three of the loop that a coroutine runs on."""
 
 
 class Crawl:
@@ -82,7 +84,8 @@ class Crawl:
     @contextmanager
     def open(self) -> Iterator["Crawl"]:
         """Lock and open the directory. Raises `UsageError` when it can't be this crawl's."""
-        allowed = _allow_sockets(self.settings.concurrency)
+        each = FILES_OF_A_THREAD if self.settings.engine == "threads" else 1
+        allowed = _allow_files(self.settings.concurrency, each)
         if allowed < self.settings.concurrency:
             self.lowered = allowed
             self.settings = structs.replace(self.settings, concurrency=allowed)
@@ -132,11 +135,8 @@ class Crawl:
         store = reported if settings.engine == "processes" else self.store
         books = Books(self.frontier, store, observers, stored=stored, limit=settings.limit)
         engine = Engine(books, self._hands(judge, books, reported))
-        if threading.current_thread() is threading.main_thread():  # others get no signals
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, engine.stop)
-        await engine.run()
+        with stopping_on_signals(engine.stop):
+            await engine.run()
         if books.limit_reached:
             return "limit"
         return "interrupted" if engine.stopped else "finished"
@@ -180,6 +180,39 @@ def work_for(
             store.close()
 
     sys.exit(asyncio.run(run()))
+
+
+@contextmanager
+def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` on the running loop at Ctrl-C or SIGTERM, and once more at the second.
+
+    What comes after that, or while the loop is kept from hearing, is a `KeyboardInterrupt`: nobody
+    should have to wait for a handler that never gives way.
+    """
+    loop = asyncio.get_running_loop()
+    heard = told = 0
+
+    def tell() -> None:
+        nonlocal told
+        told += 1
+        stop()
+
+    def hear(_number: int, _frame: object) -> None:
+        nonlocal heard
+        if heard > told or told == 2:
+            raise KeyboardInterrupt
+        heard += 1
+        loop.call_soon_threadsafe(tell)
+
+    if threading.current_thread() is not threading.main_thread():  # others get no signals
+        yield
+        return
+    before = {n: signal.signal(n, hear) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def usable_cores() -> int:
@@ -272,22 +305,23 @@ def locked(directory: Path) -> Iterator[None]:
         yield
 
 
-def _allow_sockets(concurrency: int) -> int:
+def _allow_files(concurrency: int, each: int) -> int:
     """Let this process open what so many transfers need; for how many of them that is enough.
 
-    A lack would look like failing hosts.
+    Each needs so many files at least. A lack would look like failing hosts.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     endless = resource.RLIM_INFINITY
-    wanted = 2 * concurrency + OTHER_FILES  # some are looking a name up, some are being closed
+    # Some are looking a name up, some are being closed.
+    wanted = (each + 1) * concurrency + OTHER_FILES
     if soft != endless and soft < wanted:
         soft = wanted if hard == endless else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft == endless or soft >= concurrency + OTHER_FILES:
+    if soft == endless or soft >= each * concurrency + OTHER_FILES:
         return concurrency
-    if soft <= OTHER_FILES:
+    if soft < each + OTHER_FILES:
         raise UsageError(f"the system allows only {soft} open files (see 'ulimit -n')")
-    return soft - OTHER_FILES
+    return (soft - OTHER_FILES) // each
 
 
 def _claim(ledger: SqliteLedger, settings: Settings, directory: Path) -> bool:

@@ -41,12 +41,12 @@ def _load(path: Path) -> ModuleType:
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f"can't load {str(path)!r}: {_brief(error, path)}") from error
     return module
 
 
-def _brief(error: Exception, path: Path) -> str:
+def _brief(error: BaseException, path: Path) -> str:
     lines = [
         entry.lineno for entry in extract_tb(error.__traceback__) if entry.filename == str(path)
     ]

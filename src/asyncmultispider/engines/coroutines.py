@@ -1,7 +1,7 @@
 """Coroutines on the engine's own event loop: many transfers in flight in one thread."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from asyncmultispider.engines.engine import START_BELOW, Desk
@@ -29,25 +29,28 @@ class Coroutines:
         self._concurrency = concurrency
         self._watch = Watch(tell_blocked) if tell_blocked is not None else None
         self._todo: asyncio.Queue[Request] = asyncio.Queue()
-        self._hire: Callable[[], asyncio.Task[None]]
         self._workers: list[asyncio.Task[None]] = []
         self._resting = 0
+        self._held_back = False
+        self._ended = False
 
     @asynccontextmanager
     async def at_work(self, desk: Desk) -> AsyncIterator[None]:
         """See `Hands.at_work`."""
+        self._desk = desk
         try:
-            async with asyncio.TaskGroup() as group:
-                self._hire = lambda: group.create_task(self._work(desk))
-                yield
-                for worker in self._workers:
-                    worker.cancel()
+            yield
         finally:
+            self._ended = True  # what comes now may come of a handler that was cut off
+            for worker in self._workers:
+                worker.cancel()
+            await asyncio.gather(*self._workers, return_exceptions=True)
             await self._fetcher.aclose()
 
     def room(self, out: int) -> int:
         """See `Hands.room`."""
-        return 0 if self._fetcher.buffered > START_BELOW else self._concurrency - out
+        self._held_back = self._fetcher.buffered > START_BELOW
+        return 0 if self._held_back else self._concurrency - out
 
     def put(self, requests: Sequence[Request]) -> None:
         """See `Hands.put`."""
@@ -55,7 +58,7 @@ class Coroutines:
             self._todo.put_nowait(request)
         while self._resting < self._todo.qsize():  # workers are hired when they are needed
             self._resting += 1
-            self._workers.append(self._hire())
+            self._workers.append(asyncio.get_running_loop().create_task(self._work()))
 
     def drop(self) -> int:
         """See `Hands.drop`."""
@@ -65,16 +68,25 @@ class Coroutines:
             dropped += 1
         return dropped
 
-    async def _work(self, desk: Desk) -> None:
-        while True:
-            request = await self._todo.get()
-            self._resting -= 1
-            result = await self._fetcher.fetch(request)
-            while desk.overdue:  # pages that are much work must not keep the loop to themselves
-                desk.wake()
-                await asyncio.sleep(0)
-            verdict = self._judge(request, result)
-            if isinstance(verdict, Visit):
-                verdict = await await_handler(self._judge, verdict, self._watch)
+    async def _work(self) -> None:
+        try:
+            while not self._ended:
+                await self._work_on(await self._todo.get())
+        except BaseException as bug:  # noqa: BLE001 - it is raised where the engine runs
+            if not self._ended:
+                self._desk.fail(bug)
+
+    async def _work_on(self, request: Request) -> None:
+        self._resting -= 1
+        result = await self._fetcher.fetch(request)
+        if self._held_back:  # there may be room now, and this page's handler may take long
+            self._desk.wake()
+        while self._desk.overdue:  # pages that are much work must not keep the loop to themselves
+            self._desk.wake()
+            await asyncio.sleep(0)
+        verdict = self._judge(request, result)
+        if isinstance(verdict, Visit):
+            verdict = await await_handler(self._judge, verdict, self._watch)
+        if not self._ended:
             self._resting += 1
-            desk.hand_in(verdict)
+            self._desk.hand_in(verdict)

@@ -13,7 +13,6 @@ from time import monotonic
 from typing import Protocol
 
 from asyncmultispider.engines.exchange import Exchange
-from asyncmultispider.errors import CrawlError
 from asyncmultispider.model import Outcome, Request
 
 LINGER = 0.02
@@ -85,14 +84,8 @@ class Engine:
 
     async def run(self) -> None:
         """Work until nothing is left. Errors of the books (`StorageError`) come through."""
-        broken: CrawlError | None = None
         async with self._hands.at_work(self):
-            try:
-                await self._trade_until_end()
-            except CrawlError as error:  # raised below: a task group would wrap it up
-                broken = error
-        if broken is not None:
-            raise broken
+            await self._trade_until_end()
         self._commit()  # what hands that were stopped, or failed, still had to tell
         if self._trouble is not None:
             raise self._trouble

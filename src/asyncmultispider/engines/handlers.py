@@ -1,6 +1,6 @@
 """Calling the handlers of a spider, plain ones and coroutines, in both colours.
 
-What a handler raises is not ours to raise: it becomes the outcome of its page.
+What a handler raises is not ours to raise: it becomes the outcome of its page. Only Ctrl-C goes on.
 """
 
 import asyncio
@@ -25,7 +25,9 @@ def call_handler(judge: Judge, visit: Visit, runner: "asyncio.Runner") -> Outcom
     try:
         made = visit.handler(visit.page)
         products = runner.run(_collect(made)) if _is_async(made) else _listed(made)
-    except (Exception, SystemExit, asyncio.CancelledError):  # noqa: BLE001 - see above
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - see above
         return judge.blame(visit, format_exc())
     return judge.conclude(visit, products)
 
@@ -37,15 +39,27 @@ async def await_handler(judge: Judge, visit: Visit, watch: "Watch | None" = None
         with longest:
             made = visit.handler(visit.page)
             products = [] if _is_async(made) else _listed(made)
-        if _is_async(made):
-            products = await Stepwise(_collect(made), longest)
-    except (Exception, SystemExit, asyncio.CancelledError) as error:
-        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
-            raise  # it is us who were cancelled, not something that the handler waited for
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - see above
+        outcome = judge.blame(visit, format_exc())
+    else:
+        if _is_async(made):  # in a task of its own: it may cancel the one that it runs in
+            outcome = await asyncio.create_task(_finish(judge, visit, made, longest))
+        else:
+            outcome = judge.conclude(visit, products)
+    if watch is not None:
+        watch(visit.handler, longest.seconds)
+    return outcome
+
+
+async def _finish(judge: Judge, visit: Visit, made: object, longest: "Longest") -> Outcome:
+    try:
+        products = await Stepwise(_collect(made), longest)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - see above
         return judge.blame(visit, format_exc())
-    finally:
-        if watch is not None:
-            watch(visit.handler, longest.seconds)
     return judge.conclude(visit, products)
 
 
@@ -99,11 +113,6 @@ class Stepwise:
                 yield step
             except BaseException as thrown:  # noqa: BLE001 - it belongs to the coroutine
                 error = thrown
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _is_async(made: object) -> bool:

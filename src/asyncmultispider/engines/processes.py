@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.context import SpawnProcess
-from time import time
+from time import monotonic, time
 
 from msgspec import structs
 
@@ -34,6 +34,8 @@ FALSE_STARTS = 3
 """Workers in a row that die before they are ready, before the crawl is given up."""
 MOST_DEATHS = 20
 """Workers in a row that die without an outcome between, before the crawl is given up."""
+SOON = 0.005
+"""Seconds between two looks at a worker whose line is down."""
 PATIENCE = 5.0
 """Seconds for workers to end before they are killed."""
 
@@ -101,16 +103,11 @@ class Worker:
 
     async def exit_code(self) -> int:
         """How it ended, once it has. The line is down: it should be at its end."""
-        ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self.process.sentinel, ended.set)
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await ended.wait()
-        except TimeoutError:
-            self.process.kill()
-        finally:
-            loop.remove_reader(self.process.sentinel)
+        # Not by its sentinel: that is a pipe, and what a handler has forked holds it, too.
+        deadline = monotonic() + PATIENCE
+        while self.process.is_alive() and monotonic() < deadline:  # noqa: ASYNC110 - see above
+            await asyncio.sleep(SOON)
+        self.process.kill()
         self.process.join()
         return self.process.exitcode or 0
 
@@ -187,11 +184,15 @@ class Processes:
 
     def _start(self) -> Worker:
         ours, theirs = socket.socketpair()
-        with theirs, _deaf_to_interrupts():
-            process = get_context("spawn").Process(
-                target=self._target, args=(theirs,), name=f"crawl-{next(self._names)}"
-            )
-            process.start()
+        process = get_context("spawn").Process(
+            target=self._target, args=(theirs,), name=f"crawl-{next(self._names)}"
+        )
+        try:
+            with theirs, _deaf_to_interrupts():
+                process.start()
+        except OSError as error:
+            ours.close()
+            raise WorkerError(f"can't start a worker process: {error.strerror}") from error
         worker = Worker(process, ours)
         task = asyncio.get_running_loop().create_task(self._serve(worker))
         self._serving.add(task)
@@ -253,7 +254,7 @@ class Processes:
     def _give_up(self, how: str) -> None:
         if self._false_starts >= FALSE_STARTS:
             self._desk.fail(WorkerError(f"no worker process can start: the last one {how}"))
-        if self._deaths >= MOST_DEATHS:
+        if self._deaths >= max(MOST_DEATHS, 2 * self._number):  # all at once is no row
             self._desk.fail(
                 WorkerError(f"{self._deaths} worker processes died in a row: the last one {how}")
             )

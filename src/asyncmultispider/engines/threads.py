@@ -10,6 +10,7 @@ from time import monotonic
 
 from asyncmultispider.engines.engine import START_BELOW, Desk
 from asyncmultispider.engines.handlers import call_handler
+from asyncmultispider.errors import UsageError
 from asyncmultispider.fetch.base import Fetcher
 from asyncmultispider.judge import Judge, Visit
 from asyncmultispider.model import Outcome, Request
@@ -32,6 +33,7 @@ class Threads:
         self._done: deque[Outcome | BaseException] = deque()
         self._called = False
         self._ended = False
+        self._held_back = False
         self._busy = 0
         self._threads: list[Thread] = []
         self._fetchers: list[Fetcher] = []
@@ -55,7 +57,8 @@ class Threads:
     def room(self, out: int) -> int:
         """See `Hands.room`."""
         held = sum(fetcher.buffered for fetcher in self._fetchers)
-        return 0 if held > START_BELOW else self._concurrency - out
+        self._held_back = held > START_BELOW
+        return 0 if self._held_back else self._concurrency - out
 
     def put(self, requests: Sequence[Request]) -> None:
         """See `Hands.put`."""
@@ -82,15 +85,25 @@ class Threads:
         fetcher = self._make_fetcher()
         name = f"crawl-{len(self._threads) + 1}"
         thread = Thread(target=self._work, args=(fetcher,), name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            fetcher.close()
+            most = len(self._threads)
+            raise UsageError(
+                f"the system allows only {most} threads: use a smaller --concurrency"
+            ) from error
         self._fetchers.append(fetcher)
         self._threads.append(thread)
-        thread.start()
 
     def _work(self, fetcher: Fetcher) -> None:
         runner = asyncio.Runner()  # makes its loop when the first coroutine comes
         try:
             while (request := self._todo.get()) is not None:
-                verdict = self._judge(request, fetcher.fetch(request))
+                result = fetcher.fetch(request)
+                if self._held_back:  # there may be room now, and this page's handler may take long
+                    self._call(self._desk.wake)
+                verdict = self._judge(request, result)
                 if isinstance(verdict, Visit):
                     verdict = call_handler(self._judge, verdict, runner)
                 self._hand_over(verdict)
@@ -104,8 +117,11 @@ class Threads:
         self._done.append(done)
         if not self._called:
             self._called = True
-            with suppress(RuntimeError):  # the loop has ended: nobody waits for this
-                self._loop.call_soon_threadsafe(self._collect)
+            self._call(self._collect)
+
+    def _call(self, function: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop has ended: nobody waits for this
+            self._loop.call_soon_threadsafe(function)
 
     def _collect(self) -> None:
         self._called = False  # before, not after: what comes from now on calls again

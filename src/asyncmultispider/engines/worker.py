@@ -65,7 +65,11 @@ class Remote:
 
 async def work(end: socket.socket, store: Store, hands: Coroutines) -> int:
     """Work for the supervisor at the other end until it hangs up; the exit code."""
-    _leave_with(os.dup(end.fileno()))
+    watched = end.dup()
+    for ours in (end, watched):  # what a handler starts must not keep the line up when we are gone
+        ours.set_inheritable(False)
+        os.register_at_fork(after_in_child=ours.close)
+    _leave_with(watched)
     line = await Line.over(end, Work)
     remote = Remote(line, store)
     engine = Engine(remote, hands)
@@ -75,6 +79,7 @@ async def work(end: socket.socket, store: Store, hands: Coroutines) -> int:
         await engine.run()
     except StorageError as error:
         line.send(Report(trouble=str(error)))
+        await listening  # leaving with something unread would undo what was sent
         return 3
     finally:
         listening.cancel()
@@ -82,10 +87,10 @@ async def work(end: socket.socket, store: Store, hands: Coroutines) -> int:
     return 0
 
 
-def _leave_with(descriptor: int) -> None:
+def _leave_with(end: socket.socket) -> None:
     """End this process soon after the supervisor's, also when a handler holds up the loop."""
     hung_up = select.poll()
-    hung_up.register(descriptor, getattr(select, "POLLRDHUP", select.POLLHUP))
+    hung_up.register(end, getattr(select, "POLLRDHUP", select.POLLHUP))
 
     def watch() -> None:
         hung_up.poll()

@@ -61,7 +61,8 @@ class HandedSocket(socket.socket):
     """A socket that libcurl duplicates and then leaves to us: it goes without a warning."""
 
     def __del__(self) -> None:
-        self.close()
+        with suppress(AttributeError):  # it was never opened
+            self.close()
 
 
 class RequestFields:
@@ -193,7 +194,10 @@ class Transfer:
         if not self._guard.allows(self._host, target[0]):
             self._refused = target[0]
             return int(pycurl.SOCKET_BAD)
-        return HandedSocket(family, kind, protocol)
+        try:
+            return HandedSocket(family, kind, protocol)
+        except OSError:  # no more files, or no such family: it does not connect
+            return int(pycurl.SOCKET_BAD)
 
 
 class Turns:
