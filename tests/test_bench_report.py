@@ -93,9 +93,15 @@ def test_a_single_process_at_its_end() -> None:
 
 def test_what_bounds_the_runs() -> None:
     runs = made("async", 4, 40), made("async", 16, 150)
-    assert advice(*runs, pages=16).endswith("(more --pages would tell more).")
+    assert advice(*runs, pages=16).endswith("a bench of more --pages would tell more.")
     assert advice(*runs, per_host=16).endswith("--per-host 16 allows no more.")
     assert advice(*runs).endswith("no more in flight was tried.")
+
+
+def test_what_no_manners_bound_takes_its_options_to_repeat() -> None:
+    runs = [SEQUENTIAL, made("async", 64, 20), made("processes", 32, 100)]
+    said = advise(runs, pages=200, per_host=1000, polite=False)
+    assert "--engine processes -j 2 -c 32 --per-host 64 --delay-factor 0 (" in said
 
 
 def test_ways_that_lose_pages_are_out() -> None:

@@ -67,9 +67,9 @@ def test_a_handler_that_raises_fails_its_page_alone(
     assert ledger(directory, "--state", "failed") == {site.url("/3"): ("failed", "handler")}
     assert query(directory, "SELECT count(*) FROM items") == [(5,)]
     check_books(directory, 6)
-    told = run("explain", directory, site.url("/3"))
-    assert "LookupError: not here" in told.out
-    assert "my_spider.py" in told.out
+    told = run("explain", directory, site.url("/3")).out.splitlines()
+    assert "    LookupError: not here" in told
+    assert any("my_spider.py" in line for line in told)
 
 
 def test_a_handler_that_blocks_is_warned_of_once(site: Site, tmp_path: Path) -> None:
@@ -92,11 +92,24 @@ def test_where_handlers_may_block_nobody_warns(site: Site, tmp_path: Path, engin
     assert (ended.code, ended.err) == (0, "")
 
 
+def test_a_crawl_without_the_spider_is_not_continued_with_it(
+    site: Site, directory: Path, tmp_path: Path
+) -> None:
+    numbered(site, 3)
+    assert crawl(site, directory).code == 0
+    line = complaint("run", spider(tmp_path, site), "-d", directory, *FAST)
+    assert "holds another crawl (spider None)" in line
+    assert run("run", spider(tmp_path, site), "-d", directory, "--fresh", "--yes").code == 0
+    assert "spider my_spider.py" in complaint("crawl", site.url(), "-d", directory)
+
+
 def test_a_spider_that_can_not_be_used_is_one_line(site: Site, tmp_path: Path) -> None:
     assert "no such file" in complaint("run", tmp_path / "absent.py")
     broken = tmp_path / "broken.py"
     broken.write_text("x = 1\ny = 1 / 0\n")
     assert "line 2: ZeroDivisionError" in complaint("run", broken)
+    broken.write_text("import sys\nsys.exit(0)\n")
+    assert "line 2: SystemExit" in complaint("run", broken)
     seedless = tmp_path / "seedless.py"
     seedless.write_text("from asyncmultispider import Spider\nspider = Spider()\n")
     assert "no seeds" in complaint("run", seedless)

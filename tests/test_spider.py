@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -263,6 +264,7 @@ def test_what_is_no_item_fails_that_page(product: object) -> None:
     assert (outcome.state, outcome.reason) == (State.FAILED, Reason.HANDLER)
     assert outcome.detail is not None
     assert "Error" in outcome.detail
+    assert "<lambda>() yielded" in outcome.detail
 
 
 def test_pages_that_ask_not_to_be_kept_have_no_handler() -> None:
@@ -292,6 +294,7 @@ def test_a_handler_that_blocks_is_told_of_once(kind: str, monkeypatch: pytest.Mo
         waiting = decide(Request(id=7, url=URL, host="a.example"), reply(BODY))
         assert isinstance(waiting, Visit)
         asyncio.run(await_handler(decide, waiting, watch))
+    watch.close()
     assert told == [made.__name__]
 
 
@@ -309,12 +312,32 @@ def test_only_the_time_between_two_awaits_counts(monkeypatch: pytest.MonkeyPatch
         await asyncio.sleep(0)
         pass_time(3.0)
 
-    longest: list[float] = []
+    told: list[tuple[str, float]] = []
+    watch = Watch(lambda name, seconds: told.append((name.rpartition(".")[2], seconds)))
+    monkeypatch.setattr(handlers, "BLOCKING", 2.5)
     decide = judge(busy)
     waiting = decide(Request(id=7, url=URL, host="a.example"), reply(BODY))
     assert isinstance(waiting, Visit)
-    asyncio.run(await_handler(decide, waiting, lambda _, seconds: longest.append(seconds)))
-    assert longest == [3.0]
+    asyncio.run(await_handler(decide, waiting, watch))
+    watch.close()
+    assert told == [("busy", 3.0)]
+
+
+def test_a_handler_is_told_of_while_it_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers, "BLOCKING", 0.0)
+    monkeypatch.setattr(handlers, "LOOK", 0.001)
+    told = threading.Event()
+
+    def blocks(page: Page) -> dict[str, bool]:
+        return {"told": told.wait(30)}
+
+    decide = judge(blocks)
+    waiting = decide(Request(id=7, url=URL, host="a.example"), reply(BODY))
+    assert isinstance(waiting, Visit)
+    watch = Watch(lambda name, seconds: told.set())
+    outcome = asyncio.run(await_handler(decide, waiting, watch))
+    watch.close()
+    assert outcome.items == ('{"told":true}',)
 
 
 def test_a_handler_is_cancelled_like_any_coroutine() -> None:

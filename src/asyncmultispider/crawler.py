@@ -331,9 +331,9 @@ def _claim(ledger: SqliteLedger, settings: Settings, directory: Path) -> bool:
         ledger.set_meta("identity", json.encode(ours).decode())
         return False
     theirs = json.decode(text)
-    other = [name for name in ours if ours[name] != theirs[name]]
+    other = [name for name in ours if ours[name] != theirs.get(name)]
     if other:
-        held = ", ".join(f"{name} {_brief(theirs[name])}" for name in other)
+        held = ", ".join(f"{name} {_brief(theirs.get(name))}" for name in other)
         raise UsageError(
             f"{str(directory)!r} holds another crawl ({held}): use another --dir, "
             "or --fresh to forget it"

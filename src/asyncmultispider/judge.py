@@ -31,7 +31,7 @@ from asyncmultispider.page import Follow, Page
 from asyncmultispider.retry import retry_after, retry_delay, shows_strain
 from asyncmultispider.robots import product_token
 from asyncmultispider.settings import Settings
-from asyncmultispider.spider import Handler, Spider
+from asyncmultispider.spider import Handler, Spider, handler_name
 from asyncmultispider.urls import canonicalize, is_web
 from asyncmultispider.urls.scope import Scope
 
@@ -73,7 +73,8 @@ class Judge:
         try:
             return self._conclude(visit, products)
         except Exception:  # noqa: BLE001 - what can't be encoded is the handler's fault
-            return self.blame(visit, format_exc())
+            name = handler_name(visit.handler)
+            return self.blame(visit, f"{format_exc()}(this is what {name}() yielded)\n")
 
     def blame(self, visit: Visit, detail: str) -> Outcome:
         """Fail a page whose handler raised an exception; `detail` is its traceback."""

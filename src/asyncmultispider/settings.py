@@ -29,8 +29,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     `concurrency` counts transfers in flight, for each process; `processes` is how many the engine
     of that name uses, None for as many as there are cores. `timeout` bounds a whole request in
-    seconds, `max_body` its decoded body in bytes. `seeds` are canonical URLs. `headers` are extra
-    request header fields.
+    seconds, `max_body` its decoded body in bytes. `seeds` are canonical URLs, `spider` is the name
+    of the file with the handlers. `headers` are extra request header fields.
     """
 
     seeds: tuple[str, ...]
@@ -39,6 +39,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     exclude: tuple[str, ...] = ()
     depth: int | None = None
     limit: int | None = None
+    spider: str | None = None
     engine: EngineName = "async"
     processes: int | None = None
     concurrency: int = 64
@@ -99,6 +100,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             "include": sorted(self.include),
             "exclude": sorted(self.exclude),
             "depth": self.depth,
+            "spider": self.spider,
         }
 
 

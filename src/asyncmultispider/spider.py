@@ -20,6 +20,11 @@ Handler = Callable[[Page], Any]
 H = TypeVar("H", bound=Handler)
 
 
+def handler_name(handler: Handler) -> str:
+    """What a person calls it."""
+    return getattr(handler, "__qualname__", None) or repr(handler)
+
+
 class Spider:
     """Seeds and handlers. A page that no handler is for has its links followed."""
 

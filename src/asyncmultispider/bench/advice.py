@@ -15,11 +15,11 @@ SIMPLE = ("async", "threads", "processes")
 """The engines, the simplest first."""
 
 
-def advise(runs: Sequence[Run], *, pages: int, per_host: int) -> str:
+def advise(runs: Sequence[Run], *, pages: int, per_host: int, polite: bool = True) -> str:
     """The simplest way that is about as fast as the fastest.
 
     Ways that lost pages which others could get are out. `pages` and `per_host`, those of the plan,
-    bound what can be in flight.
+    bound what can be in flight. They were not `polite` when nothing but that bounded it.
     """
     ways = [run for run in runs if run.name != "sequential" and run.pages]
     if not ways:
@@ -30,13 +30,16 @@ def advise(runs: Sequence[Run], *, pages: int, per_host: int) -> str:
     good = [run for run in ways if run.pages_per_second >= CLOSE * best]
     choice = min(good, key=lambda run: (SIMPLE.index(run.engine), run.concurrency))
     cost = f"{choice.speedup:.1f} x sequential, {per_page(choice)} of CPU a page"
-    return f"For this site: {options(choice)} ({cost}); {_why(choice, ways, pages, per_host)}."
+    why = _why(choice, ways, pages, per_host)
+    return f"For this site: {options(choice, polite=polite)} ({cost}); {why}."
 
 
-def options(run: Run) -> str:
+def options(run: Run, *, polite: bool = True) -> str:
     """The options that crawl in this way."""
     processes = f" -j {run.processes}" if run.engine == "processes" else ""
-    return f"--engine {run.engine}{processes} -c {run.concurrency}"
+    in_flight = run.concurrency * run.processes
+    manners = "" if polite else f" --per-host {in_flight} --delay-factor 0"
+    return f"--engine {run.engine}{processes} -c {run.concurrency}{manners}"
 
 
 def _why(choice: Run, ways: Sequence[Run], pages: int, per_host: int) -> str:
@@ -53,7 +56,7 @@ def _why(choice: Run, ways: Sequence[Run], pages: int, per_host: int) -> str:
     if any(run.engine == choice.engine and run.concurrency > choice.concurrency for run in ways):
         return "more in flight gains nothing"
     if choice.concurrency >= pages:
-        return "all pages are in flight then (more --pages would tell more)"
+        return "all pages are in flight at once then, and a bench of more --pages would tell more"
     return "no more in flight was tried"
 
 

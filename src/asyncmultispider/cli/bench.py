@@ -38,7 +38,8 @@ def bench_command(*, picture: str | None, as_json: bool, **options: Any) -> int:
         complain(_nothing(runs[0], plan))
         return NO_PAGES
     machine = machine_facts()
-    advice = advise(runs, pages=plan.pages, per_host=plan.per_host)
+    polite = not isinstance(plan.site, Site)  # another's site is crawled as any crawl would
+    advice = advise(runs, pages=plan.pages, per_host=plan.per_host, polite=polite)
     if as_json:
         whole = {"settings": facts(plan), "machine": machine, "runs": runs, "advice": advice}
         print(json.encode(whole).decode())

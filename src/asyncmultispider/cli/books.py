@@ -16,7 +16,7 @@ from asyncmultispider.model import State
 from asyncmultispider.robots import Robots, product_token
 from asyncmultispider.settings import Settings
 from asyncmultispider.store.sqlite import totals
-from asyncmultispider.text import complain, duration, one_line, size
+from asyncmultispider.text import complain, duration, one_line, printable, size
 from asyncmultispider.urls import host_of, parse_seed
 from asyncmultispider.urls.scope import Scope
 
@@ -138,8 +138,11 @@ def _explain(ledger: LedgerReader, entry: Entry, settings: Settings) -> None:
     print(f"tries     {entry.attempts}")
     for attempt in ledger.tries(entry):
         answer = f"status {attempt.status}" if attempt.status else one_line(attempt.reason or "")
-        detail = f": {one_line(attempt.detail)}" if attempt.detail else ""
+        first, *more = printable(attempt.detail or "").strip().splitlines() or [""]
+        detail = f": {first}" if first else ""
         print(f"  {_moment(attempt.at)}  {answer}{detail} ({duration(attempt.elapsed)})")
+        for line in more:  # of a traceback
+            print(f"    {line}")
     print("found")
     chain = [*ledger.chain(entry), entry]
     for number, step in enumerate(chain):

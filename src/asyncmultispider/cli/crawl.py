@@ -36,7 +36,8 @@ def run_command(*, spider: str, **options: Any) -> int:
     seeds = make_spider().seeds
     if not seeds:
         raise UsageError(f"the spider in {spider!r} has no seeds: Spider('https://...')")
-    return crawl_command(urls=seeds, make_spider=make_spider, **options)
+    name = Path(spider).name
+    return crawl_command(urls=seeds, make_spider=make_spider, spider=name, **options)
 
 
 def crawl_command(

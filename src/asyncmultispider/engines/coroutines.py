@@ -45,6 +45,8 @@ class Coroutines:
             for worker in self._workers:
                 worker.cancel()
             await asyncio.gather(*self._workers, return_exceptions=True)
+            if self._watch is not None:
+                self._watch.close()
             await self._fetcher.aclose()
 
     def room(self, out: int) -> int:

@@ -4,18 +4,30 @@ What a handler raises is not ours to raise: it becomes the outcome of its page. 
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import (
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from contextlib import contextmanager, nullcontext
 from inspect import isawaitable
+from threading import Event, Thread
 from time import perf_counter
 from traceback import format_exc
 from typing import Any
 
 from asyncmultispider.judge import Judge, Visit
 from asyncmultispider.model import Outcome
-from asyncmultispider.spider import Handler
+from asyncmultispider.spider import Handler, handler_name
 
 BLOCKING = 0.25
 """Seconds without giving way after which a handler holds up everything else on its loop."""
+LOOK = 1.0
+"""Seconds between two looks at what the loop is doing."""
 
 TellBlocked = Callable[[str, float], None]
 
@@ -33,29 +45,25 @@ def call_handler(judge: Judge, visit: Visit, runner: "asyncio.Runner") -> Outcom
 
 
 async def await_handler(judge: Judge, visit: Visit, watch: "Watch | None" = None) -> Outcome:
-    """Call it on the running loop; `watch` hears for how long it did not give way."""
-    longest = Longest()
+    """Call it on the running loop, under watch."""
+    watched = watch.step(visit.handler) if watch is not None else nullcontext()
     try:
-        with longest:
+        with watched:
             made = visit.handler(visit.page)
             products = [] if _is_async(made) else _listed(made)
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 - see above
-        outcome = judge.blame(visit, format_exc())
-    else:
-        if _is_async(made):  # in a task of its own: it may cancel the one that it runs in
-            outcome = await asyncio.create_task(_finish(judge, visit, made, longest))
-        else:
-            outcome = judge.conclude(visit, products)
-    if watch is not None:
-        watch(visit.handler, longest.seconds)
-    return outcome
+        return judge.blame(visit, format_exc())
+    if _is_async(made):  # in a task of its own: it may cancel the one that it runs in
+        return await asyncio.create_task(_finish(judge, visit, made, watch))
+    return judge.conclude(visit, products)
 
 
-async def _finish(judge: Judge, visit: Visit, made: object, longest: "Longest") -> Outcome:
+async def _finish(judge: Judge, visit: Visit, made: object, watch: "Watch | None") -> Outcome:
+    steps = _collect(made)
     try:
-        products = await Stepwise(_collect(made), longest)
+        products = await (steps if watch is None else Stepwise(steps, watch, visit.handler))
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 - see above
@@ -64,46 +72,64 @@ async def _finish(judge: Judge, visit: Visit, made: object, longest: "Longest") 
 
 
 class Watch:
-    """Tells once of each handler that kept the loop to itself for longer than `BLOCKING`."""
+    """Tells once of each handler that keeps the loop to itself for longer than `BLOCKING`.
+
+    It also looks from a thread of its own: one that never gives way must be told of meanwhile.
+    """
 
     def __init__(self, tell: TellBlocked) -> None:
         self._tell = tell
         self._told: set[str] = set()
+        self._busy: tuple[Handler, float] | None = None
+        self._ended = Event()
+        self._thread = Thread(target=self._look, name="watch", daemon=True)
 
-    def __call__(self, handler: Handler, seconds: float) -> None:
-        """A handler did not give way for so long."""
-        name = getattr(handler, "__qualname__", None) or repr(handler)
+    @contextmanager
+    def step(self, handler: Handler) -> Iterator[None]:
+        """The handler has the loop to itself in the block."""
+        if self._thread.ident is None:
+            self._thread.start()
+        self._busy = handler, perf_counter()
+        try:
+            yield
+        finally:
+            self._check()
+            self._busy = None
+
+    def close(self) -> None:
+        """Look no more."""
+        self._ended.set()
+
+    def _look(self) -> None:
+        while not self._ended.wait(LOOK):
+            self._check()
+
+    def _check(self) -> None:
+        busy = self._busy
+        if busy is None:
+            return
+        handler, began = busy
+        seconds = perf_counter() - began
+        name = handler_name(handler)
         if seconds > BLOCKING and name not in self._told:
             self._told.add(name)
             self._tell(name, seconds)
 
 
-class Longest:
-    """The longest of the times spent in its `with` blocks, in seconds."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __enter__(self) -> None:
-        self._began = perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds = max(self.seconds, perf_counter() - self._began)
-
-
 class Stepwise:
-    """Awaits a coroutine and times each of its steps, from one `await` to the next."""
+    """Awaits a handler's coroutine with each of its steps, from `await` to `await`, under watch."""
 
-    def __init__(self, coroutine: Awaitable[list[object]], longest: Longest) -> None:
+    def __init__(self, coroutine: Awaitable[list[object]], watch: Watch, handler: Handler) -> None:
         self._coroutine = coroutine
-        self._longest = longest
+        self._watch = watch
+        self._handler = handler
 
     def __await__(self) -> Generator[Any, Any, list[object]]:
         steps = self._coroutine.__await__()
         error: BaseException | None = None
         while True:
             try:
-                with self._longest:
+                with self._watch.step(self._handler):
                     step = next(steps) if error is None else steps.throw(error)
             except StopIteration as end:
                 result: list[object] = end.value
