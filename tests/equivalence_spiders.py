@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +21,10 @@ from msgspec import Struct
 from asyncmultispider import retry
 from asyncmultispider.engines import threads, worker
 from asyncmultispider.engines.engine import Engine
+from asyncmultispider.model import Outcome
 from asyncmultispider.page import Page
 from asyncmultispider.spider import Spider
+from asyncmultispider.store.sqlite import SqliteStore
 
 SOON = 0.02
 """Seconds before an `impatient` crawl tries again."""
@@ -30,7 +32,7 @@ TRAIL = ("/found", "/found-too", "/found?by=return")
 SILENT = ("nothing", "follows_all", "follows_some", "follows_away", "follows_later")
 """Handlers that give no items."""
 WRONG = ("raises", "raises_late", "raises_async", "exits", "exits_async", "times_out", "number")
-WRONG += ("unknown", "cancelled")
+WRONG += ("unknown", "cancelled", "panics", "closes_itself", "cancels_itself")
 """Handlers that fail their page."""
 
 
@@ -109,11 +111,45 @@ def stuck(site: str) -> Spider:
 def stillborn(marks: Path) -> Spider:
     """A worker process that makes it is killed, as long as there is a file left in the folder."""
     if multiprocessing.parent_process() is not None:
-        for mark in marks.iterdir():
-            with suppress(FileNotFoundError):  # another one took it
-                mark.unlink()
-                os.kill(os.getpid(), signal.SIGKILL)
+        _die_if_marked(marks)
     return Spider()
+
+
+def unreported(marks: Path) -> Spider:
+    """As long as there is a file left in the folder, workers die when they have stored a page."""
+    write = SqliteStore.write
+
+    def write_and_die(store: SqliteStore, outcomes: Sequence[Outcome]) -> int:
+        more = write(store, outcomes)
+        if any(outcome.page for outcome in outcomes):
+            _die_if_marked(marks)
+        return more
+
+    if multiprocessing.parent_process() is not None:
+        SqliteStore.write = write_and_die  # type: ignore[method-assign]
+    return Spider()
+
+
+def outlived(marks: Path) -> Spider:
+    """Workers die and leave a process behind, as long as there is a file left in the folder."""
+    spider = Spider()
+
+    @spider.on("/deadly")
+    def deadly(page: Page) -> list[object]:
+        if any(marks.iterdir()) and os.fork() == 0:
+            time.sleep(20)
+            os._exit(0)
+        _die_if_marked(marks)
+        return [*page.follow()]
+
+    return spider
+
+
+def _die_if_marked(marks: Path) -> None:
+    for mark in marks.iterdir():
+        with suppress(FileNotFoundError):  # another one took it
+            mark.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _tell_when_ready(site: str) -> None:
@@ -246,6 +282,26 @@ async def cancelled(page: Page) -> None:
     await task
 
 
+class Panic(BaseException):
+    """As other languages' libraries raise it."""
+
+
+def panics(page: Page) -> None:
+    raise Panic("not an Exception")
+
+
+def closes_itself(page: Page) -> Iterator[object]:
+    yield {"n": 1}
+    raise GeneratorExit
+
+
+async def cancels_itself(page: Page) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.sleep(0)
+
+
 HANDLERS: tuple[Callable[[Page], Any], ...] = (
     dictionary,
     listed,
@@ -269,4 +325,7 @@ HANDLERS: tuple[Callable[[Page], Any], ...] = (
     number,
     unknown,
     cancelled,
+    panics,
+    closes_itself,
+    cancels_itself,
 )

@@ -1,6 +1,7 @@
 """The engine on the event loop, over a web in memory; and the fetchers' port."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import monotonic, time
@@ -21,7 +22,9 @@ from asyncmultispider.frontier.memory import MemoryLedger
 from asyncmultispider.judge import Judge
 from asyncmultispider.model import Batch, Outcome, Reason, Request, Response, Result, State
 from asyncmultispider.observe import Observer
+from asyncmultispider.page import Page
 from asyncmultispider.settings import Settings
+from asyncmultispider.spider import Spider
 from asyncmultispider.store.memory import MemoryStore
 from asyncmultispider.testing import AsyncFetcherSuite, FakeWeb, FetcherSuite, reply, trouble
 from webserver import Reply, Site
@@ -449,6 +452,36 @@ def test_a_stop_that_takes_too_long_becomes_a_stop_now(monkeypatch: pytest.Monke
     bounded(play)
     crawl.frontier.close()
     assert left_in(crawl.ledger) == {State.QUEUED: 1}
+
+
+def test_what_a_handler_was_at_when_all_stops_is_queued_again() -> None:
+    """Also when it takes the end of its coroutine for the end of what it waited for."""
+    entered = []
+
+    async def swallows(page: Page) -> list[dict[str, str]]:
+        entered.append(page.url)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return [{"cut": "off"}]
+
+    spider = Spider()
+    spider.on("*")(swallows)
+    crawl = Crawl({SEED: "<p>alone"})
+    judge = Judge(crawl.settings, spider)
+    crawl.frontier.add(judge.seeds())
+
+    async def play() -> None:
+        engine = Engine(crawl.books, Coroutines(crawl.web, judge, 4))
+        run = asyncio.create_task(engine.run())
+        await until(lambda: entered)
+        engine.stop()
+        engine.stop()
+        await run
+
+    bounded(play)
+    crawl.frontier.close()
+    assert left_in(crawl.ledger) == {State.QUEUED: 1}
+    assert not crawl.store.items
 
 
 # Trouble with the books

@@ -198,12 +198,37 @@ def test_workers_that_can_not_start(site: Site, directory: Path, tmp_path: Path)
     check_books(directory, 1)
 
 
+@pytest.mark.parametrize("deaths", [1, 3])
+def test_the_limit_is_exact_although_workers_die_before_they_report(
+    site: Site, crawl: CrawlSite, tmp_path: Path, deaths: int
+) -> None:
+    numbered(site, 40)
+    make_spider = partial(spiders.unreported, marked(tmp_path, deaths))
+    crawled = crawl(site.url(), make_spider=make_spider, limit=15, concurrency=4, **TWO)
+    assert not any((tmp_path / "marks").iterdir())
+    assert crawled.summary.pages == 15
+
+
+def test_a_worker_is_missed_although_its_child_lives_on(
+    site: Site, crawl: CrawlSite, tmp_path: Path
+) -> None:
+    paths = linked(site, "/deadly", "/fine")
+    make_spider = partial(spiders.outlived, marked(tmp_path, 1))
+    crawled = crawl(site.url(), make_spider=make_spider, **TWO)
+    assert crawled.ends(site) == dict.fromkeys(paths, "done")
+
+
 def stillborn(tmp_path: Path, deaths: int) -> Callable[[], object]:
+    return partial(spiders.stillborn, marked(tmp_path, deaths))
+
+
+def marked(tmp_path: Path, deaths: int) -> Path:
+    """A folder with a file for each death."""
     marks = tmp_path / "marks"
     marks.mkdir()
     for n in range(deaths):
         (marks / str(n)).touch()
-    return partial(spiders.stillborn, marks)
+    return marks
 
 
 # Killed by a page

@@ -28,8 +28,8 @@ from asyncmultispider.engines.engine import Engine, Hands
 from asyncmultispider.engines.exchange import Books
 from asyncmultispider.engines.processes import Processes, Reported
 from asyncmultispider.engines.threads import Threads
-from asyncmultispider.engines.worker import work
-from asyncmultispider.errors import StorageError, UsageError
+from asyncmultispider.engines.worker import give_up, work
+from asyncmultispider.errors import CrawlError, StorageError, UsageError
 from asyncmultispider.fetch.curl import AsyncCurlFetcher, CurlFetcher, Turns
 from asyncmultispider.fetch.guard import Guard
 from asyncmultispider.frontier.local import LocalFrontier
@@ -131,7 +131,7 @@ class Crawl:
         settings = self.settings
         judge = Judge(settings, self._make_spider() if self._make_spider else None)
         self.frontier.add(judge.seeds())
-        reported = Reported()
+        reported = Reported(self.store)
         store = reported if settings.engine == "processes" else self.store
         books = Books(self.frontier, store, observers, stored=stored, limit=settings.limit)
         engine = Engine(books, self._hands(judge, books, reported))
@@ -171,9 +171,12 @@ def work_for(
     tune_gc()
 
     async def run() -> int:
-        judge = Judge(settings, make_spider() if make_spider else None)
+        try:
+            judge = Judge(settings, make_spider() if make_spider else None)
+            store = SqliteStore(pages)
+        except CrawlError as error:
+            return await give_up(end, error)
         hands = Coroutines(AsyncCurlFetcher(settings), judge, settings.concurrency)
-        store = SqliteStore(pages)
         try:
             return await work(end, store, hands)
         finally:

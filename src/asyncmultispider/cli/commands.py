@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any, NoReturn, TypeVar
 
@@ -349,7 +350,13 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    raise SystemExit(_run())
+    code = _run()
+    if code == INTERRUPTED:  # threads that handlers started may never end: nobody waits for them
+        if sys.stdout is not None:
+            with suppress(OSError):
+                sys.stdout.flush()
+        os._exit(code)
+    raise SystemExit(code)
 
 
 def _run() -> int:

@@ -56,7 +56,10 @@ async def await_handler(judge: Judge, visit: Visit, watch: "Watch | None" = None
     except BaseException:  # noqa: BLE001 - see above
         return judge.blame(visit, format_exc())
     if _is_async(made):  # in a task of its own: it may cancel the one that it runs in
-        return await asyncio.create_task(_finish(judge, visit, made, watch))
+        try:
+            return await asyncio.create_task(_finish(judge, visit, made, watch))
+        finally:  # cancelled before its first step, it would complain that nobody awaited it
+            getattr(made, "close", bool)()
     return judge.conclude(visit, products)
 
 

@@ -25,6 +25,7 @@ from asyncmultispider.engines.engine import Desk
 from asyncmultispider.engines.wire import Line, Report, Work
 from asyncmultispider.errors import StorageError, WorkerError
 from asyncmultispider.model import Outcome, Reason, Request, RobotsAnswer, State
+from asyncmultispider.store.base import Store
 
 SUSPECT = 2
 """Lost tries after which a URL is fetched alone."""
@@ -44,9 +45,13 @@ Target = Callable[[socket.socket], None]
 
 
 class Reported:
-    """The store as the supervisor has it: it was written by the workers."""
+    """The store as the supervisor has it: it was written by the workers.
 
-    def __init__(self) -> None:
+    What a worker stored and did not live to report was never counted: it goes.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._more = 0
 
     def add(self, more: int) -> None:
@@ -55,6 +60,9 @@ class Reported:
 
     def write(self, outcomes: Sequence[Outcome]) -> int:
         """See `Store.write`."""
+        lost = [outcome for outcome in outcomes if outcome.reason in (Reason.LOST, Reason.POISON)]
+        if lost:
+            self._store.write(lost)
         more, self._more = self._more, 0
         return more
 

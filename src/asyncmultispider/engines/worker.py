@@ -12,7 +12,7 @@ from asyncmultispider.engines.coroutines import Coroutines
 from asyncmultispider.engines.engine import Engine
 from asyncmultispider.engines.exchange import NOTHING
 from asyncmultispider.engines.wire import Line, Report, Work, without_page
-from asyncmultispider.errors import StorageError
+from asyncmultispider.errors import CrawlError, StorageError
 from asyncmultispider.model import Batch, Outcome, Request
 from asyncmultispider.store.base import Store
 
@@ -85,6 +85,16 @@ async def work(end: socket.socket, store: Store, hands: Coroutines) -> int:
         listening.cancel()
         await line.close()
     return 0
+
+
+async def give_up(end: socket.socket, error: CrawlError) -> int:
+    """Tell the supervisor at the other end why this worker can't begin; the exit code."""
+    line = await Line.over(end, Work)
+    line.send(Report(trouble=str(error)))
+    while await line.receive() is not None:  # until it hangs up: it has read it
+        pass
+    await line.close()
+    return 3
 
 
 def _leave_with(end: socket.socket) -> None:

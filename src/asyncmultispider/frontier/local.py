@@ -34,7 +34,7 @@ class LocalFrontier:
             level_by_level=settings.depth is not None,
         )
         self._leased: set[int] = set()
-        self._unsure: list[int] = []
+        self._sure = True
         self._woken: dict[Host, None] = {}
         self._open = True
         self._restore(now, wall)
@@ -79,10 +79,8 @@ class LocalFrontier:
         changes = Changes()
         for outcome in outcomes:
             self._settle(outcome, now, changes)
-        self._unsure = [settled.id for settled in changes.settled]
-        self._leased.difference_update(self._unsure)
         self._commit(changes)
-        self._unsure = []
+        self._leased.difference_update(settled.id for settled in changes.settled)
 
     def stats(self) -> Stats:
         """See `Frontier.stats`."""
@@ -94,8 +92,9 @@ class LocalFrontier:
             return
         self._open = False
         # Where the ledger can't be written any more, opening it again gives the leases back.
+        leased = list(self._leased)
         with suppress(StorageError):
-            self._ledger.apply(Changes(released=list(self._leased), returned=self._unsure))
+            self._ledger.apply(Changes(released=leased) if self._sure else Changes(returned=leased))
         self._ledger.close()
 
     def _restore(self, now: float, wall: float) -> None:
@@ -201,7 +200,9 @@ class LocalFrontier:
 
     def _commit(self, changes: Changes) -> None:
         if changes:
+            self._sure = False  # after an error, pages may be stored that it knows nothing of
             self._ledger.apply(changes)
+            self._sure = True
             self._written = dict(self._states)  # never tell more than the ledger holds
         for host in self._woken:
             self._bench.schedule(host)

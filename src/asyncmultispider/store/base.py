@@ -15,7 +15,8 @@ class Store(Protocol):
     def write(self, outcomes: Sequence[Outcome]) -> int:
         """Keep all pages and items of these, or none; by how many pages there are more.
 
-        What an earlier try of a URL left, before a crash kept it out of the ledger, goes.
+        What an earlier try of a URL left, before a crash kept it out of the ledger, goes; so does
+        what a try left that is lost.
         """
 
     def close(self) -> None:

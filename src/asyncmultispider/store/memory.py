@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from asyncmultispider.model import Outcome, PageRow
+from asyncmultispider.model import Outcome, PageRow, Reason
 
 
 class MemoryStore:
@@ -16,7 +16,8 @@ class MemoryStore:
         """See `Store.write`."""
         before = len(self.pages)
         for outcome in outcomes:
-            if outcome.request.attempt > 1 and not outcome.request.robots:
+            again = outcome.request.attempt > 1 or outcome.reason == Reason.LOST
+            if again and not outcome.request.robots:
                 self.pages.pop(outcome.request.url, None)
                 self.items.pop(outcome.request.url, None)
             if outcome.page is not None:

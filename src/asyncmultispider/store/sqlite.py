@@ -8,7 +8,7 @@ from pathlib import Path
 import zstandard
 from msgspec import Struct, json
 
-from asyncmultispider.model import Headers, Outcome, PageRow
+from asyncmultispider.model import Headers, Outcome, PageRow, Reason
 from asyncmultispider.sqlite import close_database, open_database, read_database, storage_errors
 
 APPLICATION_ID = 0x414D5350  # "AMSP"
@@ -55,7 +55,8 @@ class SqliteStore:
         again = [
             (outcome.request.url,)
             for outcome in outcomes
-            if outcome.request.attempt > 1 and not outcome.request.robots
+            if (outcome.request.attempt > 1 or outcome.reason == Reason.LOST)
+            and not outcome.request.robots
         ]
         if not pages and not items and not again:
             return 0

@@ -5,7 +5,7 @@ from random import Random
 
 from asyncmultispider.model import Headers, Outcome, PageRow, Request, State
 from asyncmultispider.store.base import Store
-from asyncmultispider.testing.outcomes import done, failed
+from asyncmultispider.testing.outcomes import done, failed, lost
 from asyncmultispider.urls import host_of
 
 
@@ -102,6 +102,15 @@ class StoreSuite:
         assert store.write([failed(request("http://a.example/3", 2))]) == 0
         store.close()
         assert set(self.read_pages()) == {"http://a.example/2"}
+
+    def test_what_a_lost_try_left_goes(self) -> None:
+        store = self.make_store()
+        store.write([page("http://a.example/1", items=("1",)), page("http://a.example/2")])
+        assert store.write([lost(request("http://a.example/1"))]) == -1
+        assert store.write([lost(request("http://a.example/3"))]) == 0
+        store.close()
+        assert set(self.read_pages()) == {"http://a.example/2"}
+        assert self.read_items() == {}
 
     def test_what_was_kept_stays_when_it_is_opened_again(self) -> None:
         store = self.make_store()
