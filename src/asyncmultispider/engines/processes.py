@@ -77,6 +77,7 @@ class Worker:
         self.process = process
         self.leases: dict[int, Request] = {}
         self.ready = False
+        self.gone = False
         self.hung_up = False
         self._end = end
         self._line: Line[Report] | None = None
@@ -101,6 +102,7 @@ class Worker:
         self.send()
         while (report := await self._line.receive()) is not None:
             yield report
+        self.gone = True
         await self._line.close()
 
     def hang_up(self) -> None:
@@ -152,18 +154,18 @@ class Processes:
 
     def room(self, out: int) -> int:
         """See `Hands.room`. What waits for a worker to start would be sent too near to the next."""
-        return sum(worker.ready for worker in self._workers) * self._concurrency - out
+        return len(self._at_hand()) * self._concurrency - out
 
     def put(self, requests: Sequence[Request]) -> None:
         """See `Hands.put`."""
-        ready = [worker for worker in self._workers if worker.ready]
+        at_hand = self._at_hand()
         for request in requests:
             leased = structs.replace(request, lease=next(self._leases))
             if request.lost >= SUSPECT:
                 self._suspects.append(leased)
             else:
-                min(ready, key=_load).give(leased)
-        for worker in ready:
+                min(at_hand, key=_load).give(leased)
+        for worker in at_hand:
             worker.send()
         self._feed_ward()
 
@@ -178,6 +180,9 @@ class Processes:
 
     def _all(self) -> list[Worker]:
         return [*self._workers, *([self._ward] if self._ward else [])]
+
+    def _at_hand(self) -> list[Worker]:
+        return [worker for worker in self._workers if worker.ready and not worker.gone]
 
     def _recruit(self) -> None:
         while not self._stopping and len(self._workers) < self._number:
@@ -257,20 +262,21 @@ class Processes:
             self._false_starts += 1
             self.put(list(worker.leases.values()))
         self._recruit()
-        self._give_up(how)
+        self._judge_deaths(how)
+        self._feed_ward()
 
-    def _give_up(self, how: str) -> None:
+    def _judge_deaths(self, how: str) -> None:
         if self._false_starts >= FALSE_STARTS:
             self._desk.fail(WorkerError(f"no worker process can start: the last one {how}"))
         if self._deaths >= max(MOST_DEATHS, 2 * self._number):  # all at once is no row
             self._desk.fail(
                 WorkerError(f"{self._deaths} worker processes died in a row: the last one {how}")
             )
-        self._feed_ward()
 
     def _lost(self, request: Request, alone: bool, how: str) -> Outcome:
-        self._convictions[request.url] += alone
-        poison = self._convictions[request.url] >= POISON
+        if alone:
+            self._convictions[request.url] += 1
+        poison = alone and self._convictions[request.url] >= POISON
         reason = Reason.POISON if poison else Reason.LOST
         return Outcome(
             request=request,
