@@ -50,7 +50,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from asyncmultispider.crawler import tune_gc
 from asyncmultispider.engines.coroutines import Coroutines
 from asyncmultispider.engines.engine import Engine
 from asyncmultispider.engines.exchange import Books
@@ -61,6 +60,7 @@ from asyncmultispider.judge import Judge
 from asyncmultispider.model import Link, Outcome, Request, Response, RobotsAnswer, State
 from asyncmultispider.robots import Policy, Robots
 from asyncmultispider.settings import Settings
+from asyncmultispider.system import tune_gc
 
 SITES = 16
 """Hosts of the crawl that grows by URLs."""

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from asyncmultispider import crawler
-from asyncmultispider.crawler import FRONTIER, PAGES, Crawl
+from asyncmultispider.crawler import Crawl
+from asyncmultispider.directory import FRONTIER, PAGES
 from asyncmultispider.errors import StorageError
 from asyncmultispider.fetch.fake import FakeWeb
 from asyncmultispider.frontier.base import Changes

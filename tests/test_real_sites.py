@@ -18,7 +18,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from asyncmultispider.crawler import FRONTIER, PAGES, Crawl
+from asyncmultispider.crawler import Crawl
+from asyncmultispider.directory import FRONTIER, PAGES
 from asyncmultispider.frontier.reader import reading
 from asyncmultispider.model import State
 from asyncmultispider.settings import Settings

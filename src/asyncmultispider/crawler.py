@@ -1,19 +1,9 @@
-"""A crawl in its directory: the only place that chooses adapters and wires them together.
-
-A crawl directory holds `frontier.db` (the ledger), `pages.db`, `settings.toml` (as run, without
-secrets), `log.jsonl` and `lock`.
-"""
+"""A crawl in its directory: the only place that chooses adapters and wires them together."""
 
 import asyncio
-import fcntl
-import gc
-import os
-import re
-import resource
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -23,6 +13,7 @@ from time import monotonic, time
 import tomli_w
 from msgspec import json, structs
 
+from asyncmultispider.directory import FRONTIER, LOG, PAGES, SETTINGS, locked
 from asyncmultispider.engines.coroutines import Coroutines
 from asyncmultispider.engines.engine import Engine, Hands
 from asyncmultispider.engines.exchange import Books
@@ -33,7 +24,6 @@ from asyncmultispider.errors import CrawlError, StorageError, UsageError
 from asyncmultispider.fetch.curl import AsyncCurlFetcher, CurlFetcher, Turns
 from asyncmultispider.fetch.guard import Guard
 from asyncmultispider.frontier.local import LocalFrontier
-from asyncmultispider.frontier.sqlite import APPLICATION_ID as FRONTIER_ID
 from asyncmultispider.frontier.sqlite import SqliteLedger, read_meta
 from asyncmultispider.journal import Journal
 from asyncmultispider.judge import Judge
@@ -41,21 +31,16 @@ from asyncmultispider.model import Failure, Reason, Request, Result
 from asyncmultispider.observe import Observer
 from asyncmultispider.settings import Settings, without_user
 from asyncmultispider.spider import Spider
-from asyncmultispider.sqlite import check_database
 from asyncmultispider.stats import Stopped, Summary, Tally
-from asyncmultispider.store.sqlite import APPLICATION_ID as PAGES_ID
 from asyncmultispider.store.sqlite import SqliteStore
+from asyncmultispider.system import (
+    FILES_OF_A_THREAD,
+    allow_files,
+    stopping_on_signals,
+    tune_gc,
+    usable_cores,
+)
 from asyncmultispider.urls import host_of, parse_seed
-
-FRONTIER = "frontier.db"
-PAGES = "pages.db"
-SETTINGS = "settings.toml"
-LOG = "log.jsonl"
-LOCK = "lock"
-OTHER_FILES = 64
-"""Files that a crawl has open besides a socket for each transfer."""
-FILES_OF_A_THREAD = 6
-"""A socket, two of libcurl's to wake it up, and three of the loop that a coroutine runs on."""
 
 
 class Crawl:
@@ -85,7 +70,7 @@ class Crawl:
     def open(self) -> Iterator["Crawl"]:
         """Lock and open the directory. Raises `UsageError` when it can't be this crawl's."""
         each = FILES_OF_A_THREAD if self.settings.engine == "threads" else 1
-        allowed = _allow_files(self.settings.concurrency, each)
+        allowed = allow_files(self.settings.concurrency, each)
         if allowed < self.settings.concurrency:
             self.lowered = allowed
             self.settings = structs.replace(self.settings, concurrency=allowed)
@@ -185,50 +170,6 @@ def work_for(
     sys.exit(asyncio.run(run()))
 
 
-@contextmanager
-def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on the running loop at Ctrl-C or SIGTERM, and once more at the second.
-
-    What comes after that, or while the loop is kept from hearing, is a `KeyboardInterrupt`: nobody
-    should have to wait for a handler that never gives way.
-    """
-    loop = asyncio.get_running_loop()
-    heard = told = 0
-
-    def tell() -> None:
-        nonlocal told
-        told += 1
-        stop()
-
-    def hear(_number: int, _frame: object) -> None:
-        nonlocal heard
-        if heard > told or told == 2:
-            raise KeyboardInterrupt
-        heard += 1
-        loop.call_soon_threadsafe(tell)
-
-    if threading.current_thread() is not threading.main_thread():  # others get no signals
-        yield
-        return
-    before = {n: signal.signal(n, hear) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def usable_cores() -> int:
-    """The number of cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def tune_gc() -> None:
-    """Pages make many objects and few cycles: collecting less often saves some 5% of CPU."""
-    gc.set_threshold(50_000, 20, 20)
-    gc.freeze()  # what was imported stays
-
-
 def fetch_once(settings: Settings) -> tuple[Request, Result]:
     """Fetch the first seed, as a crawl would."""
     url = settings.seeds[0]
@@ -259,72 +200,6 @@ def choose_seeds(typed: Iterable[str], directory: Path | None, proxy: str | None
             url = plain if known or not _connects(url, proxy) else url
         seeds.append(url)
     return list(dict.fromkeys(seeds))
-
-
-def default_directory(seed: str) -> Path:
-    """`HOST.crawl` in the working directory."""
-    return Path(f"{re.sub(r':[0-9]+$', '', host_of(seed)).strip('[]')}.crawl")
-
-
-def forget(directory: Path) -> None:
-    """Remove a crawl's own files. Raises `UsageError` when it is in use, or not ours."""
-    with locked(directory):
-        check_database(directory / FRONTIER, FRONTIER_ID)
-        check_database(directory / PAGES, PAGES_ID)
-        for name in (FRONTIER, PAGES):
-            for ending in ("", "-wal", "-shm", "-journal"):
-                (directory / (name + ending)).unlink(missing_ok=True)
-        for name in (SETTINGS, LOG):
-            (directory / name).unlink(missing_ok=True)
-
-
-def is_running(directory: Path) -> bool:
-    """Whether a crawl is at work in the directory."""
-    try:
-        with (directory / LOCK).open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-
-
-@contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Make the directory ours alone. The lock ends with the process, however it ends."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        file = (directory / LOCK).open("a")
-    except FileExistsError:
-        raise UsageError(f"--dir {str(directory)!r} is not a directory") from None
-    except OSError as error:
-        raise UsageError(f"can't write to --dir {str(directory)!r}: {error.strerror}") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UsageError(f"another crawl is running in {str(directory)!r}") from None
-        yield
-
-
-def _allow_files(concurrency: int, each: int) -> int:
-    """Let this process open what so many transfers need; for how many of them that is enough.
-
-    Each needs so many files at least. A lack would look like failing hosts.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    endless = resource.RLIM_INFINITY
-    # Some are looking a name up, some are being closed.
-    wanted = (each + 1) * concurrency + OTHER_FILES
-    if soft != endless and soft < wanted:
-        soft = wanted if hard == endless else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft == endless or soft >= each * concurrency + OTHER_FILES:
-        return concurrency
-    if soft < each + OTHER_FILES:
-        raise UsageError(f"the system allows only {soft} open files (see 'ulimit -n')")
-    return (soft - OTHER_FILES) // each
 
 
 def _claim(ledger: SqliteLedger, settings: Settings, directory: Path) -> bool:

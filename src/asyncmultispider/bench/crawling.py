@@ -11,10 +11,11 @@ from msgspec import Struct
 
 from asyncmultispider.bench.helper import Tell
 from asyncmultispider.bench.work import busy_spider
-from asyncmultispider.crawler import Crawl, tune_gc
+from asyncmultispider.crawler import Crawl
 from asyncmultispider.errors import CrawlError
 from asyncmultispider.settings import Settings
 from asyncmultispider.stats import Stopped
+from asyncmultispider.system import tune_gc
 
 AGAIN = 0.5
 """Seconds after which a crawl that was told to stop is told to stop at once."""

@@ -18,9 +18,10 @@ from asyncmultispider.bench.run import Run, compare
 from asyncmultispider.bench.site import serving
 from asyncmultispider.bench.table import BLOCKS, header, table
 from asyncmultispider.cli.commands import FINISHED, NO_PAGES, USUAL
-from asyncmultispider.crawler import choose_seeds, usable_cores
+from asyncmultispider.crawler import choose_seeds
 from asyncmultispider.errors import UsageError
 from asyncmultispider.settings import MOST_CONCURRENT, without_user
+from asyncmultispider.system import usable_cores
 from asyncmultispider.text import complain, printable
 from asyncmultispider.urls import parse_seed
 from asyncmultispider.version import __version__

@@ -8,7 +8,7 @@ from time import time
 from msgspec import convert, json
 
 from asyncmultispider.cli.commands import FINISHED, NO_PAGES
-from asyncmultispider.crawler import FRONTIER, PAGES, is_running
+from asyncmultispider.directory import FRONTIER, PAGES, is_running
 from asyncmultispider.errors import UsageError
 from asyncmultispider.export import check_target, export_jsonl
 from asyncmultispider.frontier.reader import Entry, LedgerReader, reading

@@ -10,15 +10,8 @@ import click
 from msgspec import json
 
 from asyncmultispider.cli.commands import FINISHED, INTERRUPTED, NO_PAGES, STORAGE_FAILED, USUAL
-from asyncmultispider.crawler import (
-    FRONTIER,
-    PAGES,
-    Crawl,
-    choose_seeds,
-    default_directory,
-    forget,
-    tune_gc,
-)
+from asyncmultispider.crawler import Crawl, choose_seeds
+from asyncmultispider.directory import FRONTIER, PAGES, default_directory, forget
 from asyncmultispider.errors import UsageError
 from asyncmultispider.export import check_target, export_jsonl
 from asyncmultispider.progress import progress
@@ -26,6 +19,7 @@ from asyncmultispider.settings import ENGINES, EngineName, Settings, without_use
 from asyncmultispider.spider import Spider
 from asyncmultispider.spiderfile import load_spider
 from asyncmultispider.stats import Summary
+from asyncmultispider.system import tune_gc
 from asyncmultispider.text import complain, duration, printable, size
 from asyncmultispider.urls import parse_seed
 
