@@ -23,11 +23,11 @@ def check_picture(target: str) -> Path:
     path = Path(target)
     if path.suffix not in ENDINGS:
         raise UsageError(f"--plot needs a file that ends in .svg or .png, not {target!r}")
-    if find_spec("matplotlib") is None:
-        raise UsageError('--plot needs matplotlib: pip install "asyncmultispider[plot]"')
     place = path if path.exists() else path.parent
     if path.is_dir() or not os.access(place, os.W_OK):
         raise UsageError(f"can't write --plot {target!r}")
+    if find_spec("matplotlib") is None:
+        raise UsageError('--plot needs matplotlib: pip install "asyncmultispider[plot]"')
     return path
 
 
