@@ -35,6 +35,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks._common import say, work_folder
 from benchmarks._measure import Usage, measure, tail
 from benchmarks._slow_server import Tally
 
@@ -207,7 +208,7 @@ def allowed(wanted: list[int]) -> list[int]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     most = max(wanted) if soft == endless else soft - SPARE_FILES
     if most < max(wanted):
-        _say(
+        say(
             f"the system allows {soft} open files (see 'ulimit -n'): "
             f"{most} in flight, not {max(wanted)}"
         )
@@ -234,15 +235,6 @@ def _numbers(text: str) -> list[int]:
     return sorted({int(part) for part in text.split(",")})
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _work_folder() -> Path:
-    ram = Path("/dev/shm")
-    return ram if ram.is_dir() and os.access(ram, os.W_OK) else Path(tempfile.gettempdir())
-
-
 def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.c10k", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -251,7 +243,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5.0, help="of an answer; default: 5")
     parser.add_argument("--addresses", type=int, default=20, help="of the server; default: 20")
     parser.add_argument("--rounds", type=int, default=1, help="default: 1")
-    parser.add_argument("--work", type=Path, default=_work_folder(), metavar="FOLDER")
+    parser.add_argument("--work", type=Path, default=work_folder(), metavar="FOLDER")
     parser.add_argument("--json", action="store_true", help="one object on stdout, no table")
     options = parser.parse_args(argv)
     if options.in_flight[0] < 1 or options.waves[0] < 0 or options.rounds < 1:
@@ -268,7 +260,7 @@ def main(argv: list[str] | None = None) -> int:
     for case in _cases(options):
         rows.append(row := _median(case, options))
         note = row.trouble or f"{row.usage.wall:.1f} s"
-        _say(f"{case.in_flight} in flight, {case.waves} waves: {note}")
+        say(f"{case.in_flight} in flight, {case.waves} waves: {note}")
     if options.json:
         print(json.dumps({"rounds": options.rounds, "rows": [row.flat() for row in rows]}))
     else:

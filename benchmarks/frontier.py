@@ -39,6 +39,7 @@ from asyncmultispider.frontier.local import LocalFrontier
 from asyncmultispider.frontier.sqlite import SqliteLedger
 from asyncmultispider.model import Link, Outcome, Request, State
 from asyncmultispider.settings import Settings
+from benchmarks._common import work_folder
 
 PAGES = 32
 """Pages that are committed at once."""
@@ -197,8 +198,7 @@ def sizes(largest: int) -> Iterator[int]:
 def main() -> None:
     """Measure and print."""
     options = _parser().parse_args()
-    home = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=home if home.is_dir() else None) as name:
+    with tempfile.TemporaryDirectory(dir=work_folder()) as name:
         if options.profile:
             profile(options.urls, options.hosts, options.links, Path(name))
             return

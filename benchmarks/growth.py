@@ -35,7 +35,6 @@ import argparse
 import asyncio
 import gc
 import json
-import os
 import resource
 import selectors
 import subprocess
@@ -61,6 +60,7 @@ from asyncmultispider.model import Link, Outcome, Request, Response, RobotsAnswe
 from asyncmultispider.robots import Policy, Robots
 from asyncmultispider.settings import Settings
 from asyncmultispider.system import tune_gc
+from benchmarks._common import say, work_folder
 
 SITES = 16
 """Hosts of the crawl that grows by URLs."""
@@ -444,21 +444,16 @@ def _options() -> argparse.Namespace:
 
 
 def _work(name: str, size: int) -> None:
-    home = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=home if os.access(home, os.W_OK) else None) as folder:
+    with tempfile.TemporaryDirectory(dir=work_folder()) as folder:
         print(json.dumps(WORK[name](size, Path(folder))))
 
 
 def _in_own_process(name: str, size: int) -> dict[str, Any]:
-    _say(f"{name} {size:,}")
+    say(f"{name} {size:,}")
     command = [sys.executable, "-m", "benchmarks.growth", f"--worker={name}", f"--size={size}"]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
     found: dict[str, Any] = json.loads(output)
     return found
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _measure(known: int, hosts: int) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import quote
 
+from benchmarks._common import say, work_folder
 from benchmarks._measure import Usage, measure, tail
 
 NGINX_CONF = r"""
@@ -279,15 +280,6 @@ def _row(name: str, runs: list[Run], cost: dict[str, float]) -> str:
     )
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _work_folder() -> Path:
-    ram = Path("/dev/shm")
-    return ram if ram.is_dir() and os.access(ram, os.W_OK) else Path(tempfile.gettempdir())
-
-
 def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -296,7 +288,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="default: 3")
     parser.add_argument("--only", default=USUAL, metavar="PEERS", help=f"default: {USUAL}")
     parser.add_argument("--time-limit", type=float, default=600, metavar="S", help="of a run")
-    parser.add_argument("--work", type=Path, default=_work_folder(), metavar="FOLDER")
+    parser.add_argument("--work", type=Path, default=work_folder(), metavar="FOLDER")
     parser.add_argument("--json", action="store_true", help="one object on stdout, no table")
     options = parser.parse_args(argv)
     options.only = options.only.split(",")
@@ -321,7 +313,7 @@ def _present(names: list[str]) -> list[str]:
     """The peers that are installed; says how to get the others."""
     missing = [name for name in names if not PEERS[name].installed()]
     for name in missing:
-        _say(f"{name} is not installed and left out: {PEERS[name].get}")
+        say(f"{name} is not installed and left out: {PEERS[name].get}")
     return [name for name in names if name not in missing]
 
 
@@ -339,7 +331,7 @@ def main(argv: list[str] | None = None) -> int:
             run = crawl(name, options)
             runs.append(run)
             note = run.trouble or f"{run.usage.wall:.1f} s, {run.cpu_per_page:.0f} us/page"
-            _say(f"round {number + 1}, {name}: {run.served.pages} pages, {note}")
+            say(f"round {number + 1}, {name}: {run.served.pages} pages, {note}")
     if options.json:
         about = {"site": str(options.site), "start": options.start, "rounds": options.rounds}
         print(json.dumps(about | {"runs": [run.flat() for run in runs]}))

@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
-from command import Ended, ledger, query, run
+from command import Ended, Running, ledger, query, run
 from webserver import Site
 
+ENGINES = ("async", "threads", "processes")
 FAST = ("--delay-factor", "0", "--retries", "0")
 STATES = ("queued", "leased", "done", "failed", "skipped", "suspended")
 
@@ -27,6 +28,17 @@ def crawl(site: Site, directory: Path, *options: object) -> Ended:
     """A crawl of the site that prints its summary as JSON."""
     ended = run("crawl", site.url(), "-d", directory, "--json", *FAST, *options)
     assert "Traceback" not in ended.err, ended.err
+    return ended
+
+
+def interrupt_twice(process: Running, seconds: float) -> Ended:
+    """Ctrl-C, and again when it was heard: how the crawl ended, within so many seconds."""
+    process.type("\x03")
+    process.wait_for("stopping")
+    process.type("\x03")
+    ended = process.end(seconds)
+    assert ended.code == 130
+    assert "Traceback" not in ended.err
     return ended
 
 

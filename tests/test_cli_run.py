@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cli_crawls import FAST, check_books, check_complete, check_log, crawl, numbered
+from cli_crawls import ENGINES, FAST, check_books, check_complete, check_log, crawl, numbered
 from command import complaint, ledger, query, run
 from webserver import Site
 
-ENGINES = ("async", "threads", "processes")
 SPIDER = """
 import asyncio, time
 from asyncmultispider import Spider

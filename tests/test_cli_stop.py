@@ -12,8 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from cli_crawls import FAST, check_books, check_complete, check_log, crawl, linked, numbered
-from command import Ended, complaint, query, run, start
+from cli_crawls import (
+    ENGINES,
+    FAST,
+    check_books,
+    check_complete,
+    check_log,
+    crawl,
+    interrupt_twice,
+    linked,
+    numbered,
+)
+from command import Ended, complaint, ledger, query, run, start
 from webserver import Site
 
 EVIL = "\x1b]0;pwned\x07\x1b[31m"
@@ -63,12 +73,13 @@ def test_live_display_on_a_terminal(site: Site, directory: Path) -> None:
 # Interrupted, and continued
 
 
-def test_ctrl_c_finishes_what_is_in_flight(site: Site, directory: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_ctrl_c_finishes_what_is_in_flight(site: Site, directory: Path, engine: str) -> None:
     paths = linked(site, "/held1", "/held2", *(f"/{i}" for i in range(5)))
     holds = [site.hold("/held1"), site.hold("/held2")]
     command = ("crawl", site.url(), "-d", directory, "--per-host", "2", "--json", *FAST)
-    with start(*command, terminal=True) as process:
-        site.wait_until(lambda: site.hits("/held1") and site.hits("/held2"))
+    with start(*command, "--engine", engine, terminal=True) as process:
+        site.wait_until(lambda: site.hits("/held1") and site.hits("/held2"), 20)
         process.type("\x03")
         process.wait_for("stopping")
         for hold in holds:
@@ -82,7 +93,7 @@ def test_ctrl_c_finishes_what_is_in_flight(site: Site, directory: Path) -> None:
     assert sorted(set(site.paths) - {"/robots.txt"}) == ["/", "/held1", "/held2"]
     check_books(directory, len(paths))
 
-    ended = run(*command)
+    ended = run(*command)  # by the usual engine
     assert ended.code == 0
     assert "continuing" in ended.err
     assert ended.json["fetched"] == 5
@@ -90,19 +101,16 @@ def test_ctrl_c_finishes_what_is_in_flight(site: Site, directory: Path) -> None:
     check_complete(site, directory, paths)
 
 
-def test_ctrl_c_twice_stops_at_once(site: Site, directory: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_ctrl_c_twice_stops_at_once(site: Site, directory: Path, engine: str) -> None:
     paths = linked(site, "/held", "/a")
     hold = site.hold("/held")
-    command = ("crawl", site.url(), "-d", directory, "--json", *FAST)
+    command = ("crawl", site.url(), "-d", directory, "--json", *FAST, "--engine", engine)
     with start(*command, terminal=True) as process:
-        site.wait_until(lambda: site.hits("/held") and site.hits("/a"))
-        process.type("\x03")
-        process.wait_for("stopping")
-        process.type("\x03")
-        ended = process.end(8)  # less than the ten seconds that the first one grants
-    assert ended.code == 130
-    assert "Traceback" not in ended.err
+        site.wait_until(lambda: site.hits("/held") and site.hits("/a"), 20)
+        ended = interrupt_twice(process, 8)  # less than the ten seconds that the first one grants
     assert ended.json["queued"] == 1
+    assert ledger(directory)[site.url("/held")] == ("queued", "")
     check_books(directory, len(paths))
     hold.release()
     assert run(*command).code == 0

@@ -21,7 +21,7 @@ from asyncmultispider.crawler import Crawl
 from asyncmultispider.engines import processes
 from asyncmultispider.errors import WorkerError
 from asyncmultispider.settings import Settings
-from cli_crawls import FAST, check_books, check_complete, linked, numbered
+from cli_crawls import FAST, check_books, check_complete, interrupt_twice, linked, numbered
 from command import ledger, run, start
 from crawling import QUICK, Crawled, deadline, links
 from equivalence import Facts, ends, items, pages
@@ -317,12 +317,7 @@ def test_ctrl_c_twice_ends_a_worker_that_is_stuck(
         site.wait_until(lambda: site.hits("/in/sleeps"), 20)
         hold.release()
         site.wait_until(lambda: len(site.paths) > 100, 20)
-        process.type("\x03")
-        process.wait_for("stopping")
-        process.type("\x03")
-        ended = process.end(20)
-    assert ended.code == 130
-    assert "Traceback" not in ended.err
+        interrupt_twice(process, 20)
     assert ledger(directory)[site.url("/sleeps")] == ("queued", "")
     check_books(directory, len(paths) + 3)
 
@@ -334,67 +329,13 @@ def test_ctrl_c_while_workers_start(site: Site, directory: Path) -> None:
     with start(*command, "--engine", "processes", "-j", "2", terminal=True) as process:
         wait_for_start(2)
         assert all(map(deaf_to_interrupts, workers()))
-        process.type("\x03")
-        process.wait_for("stopping")
-        process.type("\x03")
-        ended = process.end(20)
-    assert ended.code == 130
-    assert "Traceback" not in ended.err
+        interrupt_twice(process, 20)
     site.page("/", links(*paths))
     assert run(*command).code == 0
     check_complete(site, directory, paths)
 
 
 ENGINES = [("threads",), ("processes", "-j", "2")]
-
-
-@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine[0])
-def test_ctrl_c_finishes_what_is_in_flight(
-    site: Site, directory: Path, engine: tuple[str, ...]
-) -> None:
-    paths = linked(site, "/held1", "/held2", *(f"/{i}" for i in range(5)))
-    holds = [site.hold("/held1"), site.hold("/held2")]
-    command = ("crawl", site.url(), "-d", directory, "--per-host", "2", "--json", *FAST)
-    with start(*command, "--engine", *engine, terminal=True) as process:
-        site.wait_until(lambda: site.hits("/held1") and site.hits("/held2"), 20)
-        process.type("\x03")
-        process.wait_for("stopping")
-        for hold in holds:
-            hold.release()
-        ended = process.end(20)
-    assert ended.code == 130
-    assert "Traceback" not in ended.err
-    summary = ended.json
-    assert (summary["stopped"], summary["pages"], summary["queued"]) == ("interrupted", 3, 5)
-    check_books(directory, len(paths))
-
-    ended = run(*command)  # by the usual engine
-    assert ended.code == 0
-    assert ended.json["fetched"] == 5
-    assert all(site.hits(path) == 1 for path in paths)
-    check_complete(site, directory, paths)
-
-
-@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine[0])
-def test_ctrl_c_twice_stops_at_once(site: Site, directory: Path, engine: tuple[str, ...]) -> None:
-    paths = linked(site, "/held", "/a")
-    hold = site.hold("/held")
-    command = ("crawl", site.url(), "-d", directory, "--json", *FAST, "--engine", *engine)
-    with start(*command, terminal=True) as process:
-        site.wait_until(lambda: site.hits("/held") and site.hits("/a"), 20)
-        process.type("\x03")
-        process.wait_for("stopping")
-        process.type("\x03")
-        ended = process.end(8)  # less than the ten seconds that the first one grants
-    assert ended.code == 130
-    assert "Traceback" not in ended.err
-    assert ended.json["queued"] == 1
-    assert ledger(directory)[site.url("/held")] == ("queued", "")
-    check_books(directory, len(paths))
-    hold.release()
-    assert run(*command).code == 0
-    assert site.hits("/held") == 2
-    check_complete(site, directory, paths)
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine[0])

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 
 from asyncmultispider.errors import UsageError
 
@@ -67,6 +68,18 @@ def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def signal_mask(how: signal.Sigmasks, numbers: set[signal.Signals]) -> Iterator[None]:
+    """Block or unblock signals in this thread, and in processes that start in the block."""
+    # When the first process starts, the tracker would be started, and that ends any blocking.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(how, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def usable_cores() -> int:

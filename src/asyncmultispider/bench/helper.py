@@ -3,13 +3,14 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from multiprocessing.resource_tracker import ensure_running
 from threading import Thread
 from typing import Any
+
+from asyncmultispider.system import signal_mask
 
 PATIENCE = 15.0
 """Seconds to end before a helper is killed. A crawl that is told twice to stop needs a few."""
@@ -32,7 +33,7 @@ class Helper:
     def hear(self, seconds: float) -> Any:
         """What it says, None if nothing within so long. Raises `EOFError` when it has ended."""
         try:
-            with _disturbed():
+            with signal_mask(signal.SIG_UNBLOCK, SIGNALS):
                 spoke = self._line.poll(seconds)
             return self._line.recv() if spoke else None
         except ConnectionError:
@@ -45,22 +46,8 @@ def undisturbed() -> Iterator[None]:
 
     So nothing is left half made or half tidied up. Helpers that start here never get Ctrl-C.
     """
-    ensure_running()  # when the first process starts, this would undo the blocking
-    with _signals(signal.SIG_BLOCK):
+    with signal_mask(signal.SIG_BLOCK, SIGNALS):
         yield
-
-
-def _disturbed() -> AbstractContextManager[None]:
-    return _signals(signal.SIG_UNBLOCK)
-
-
-@contextmanager
-def _signals(how: signal.Sigmasks) -> Iterator[None]:
-    before = signal.pthread_sigmask(how, SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

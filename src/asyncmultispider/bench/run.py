@@ -28,10 +28,9 @@ Ended = Literal["finished", "limit", "time-limit", "failed"]
 class Run(Case, frozen=True, kw_only=True):
     """What a run did, and what it cost.
 
-    `pages` were stored, `failed` URLs were not; the start
-    page of the built-in site is not counted. `wall` is in seconds. CPU is that of the crawling
-    process and its workers, memory the sum of their peaks. `speedup` is over the first run.
-    `trouble` says why it failed.
+    `pages` were stored, `failed` URLs were not; the start page of the built-in site is not counted.
+    `wall` is in seconds. CPU is that of the crawling process and its workers, memory the sum of
+    their peaks. `speedup` is over the first run. `trouble` says why it failed.
     """
 
     pages: int

@@ -37,10 +37,8 @@ def call_handler(judge: Judge, visit: Visit, runner: "asyncio.Runner") -> Outcom
     try:
         made = visit.handler(visit.page)
         products = runner.run(_collect(made)) if _is_async(made) else _listed(made)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - see above
-        return judge.blame(visit, format_exc())
+    except BaseException as error:  # noqa: BLE001 - see above
+        return _blame(judge, visit, error)
     return judge.conclude(visit, products)
 
 
@@ -51,10 +49,8 @@ async def await_handler(judge: Judge, visit: Visit, watch: "Watch | None" = None
         with watched:
             made = visit.handler(visit.page)
             products = [] if _is_async(made) else _listed(made)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - see above
-        return judge.blame(visit, format_exc())
+    except BaseException as error:  # noqa: BLE001 - see above
+        return _blame(judge, visit, error)
     if _is_async(made):  # in a task of its own: it may cancel the one that it runs in
         try:
             return await asyncio.create_task(_finish(judge, visit, made, watch))
@@ -67,10 +63,8 @@ async def _finish(judge: Judge, visit: Visit, made: object, watch: "Watch | None
     steps = _collect(made)
     try:
         products = await (steps if watch is None else Stepwise(steps, watch, visit.handler))
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - see above
-        return judge.blame(visit, format_exc())
+    except BaseException as error:  # noqa: BLE001 - see above
+        return _blame(judge, visit, error)
     return judge.conclude(visit, products)
 
 
@@ -142,6 +136,12 @@ class Stepwise:
                 yield step
             except BaseException as thrown:  # noqa: BLE001 - it belongs to the coroutine
                 error = thrown
+
+
+def _blame(judge: Judge, visit: Visit, error: BaseException) -> Outcome:
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    return judge.blame(visit, format_exc())
 
 
 def _is_async(made: object) -> bool:

@@ -12,10 +12,10 @@ import asyncio
 import signal
 import socket
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from itertools import count
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import get_context
 from multiprocessing.context import SpawnProcess
 from time import monotonic, time
 
@@ -26,6 +26,7 @@ from asyncmultispider.engines.wire import Line, Report, Work
 from asyncmultispider.errors import StorageError, WorkerError
 from asyncmultispider.model import Outcome, Reason, Request, RobotsAnswer, State
 from asyncmultispider.store.base import Store
+from asyncmultispider.system import signal_mask
 
 SUSPECT = 2
 """Lost tries after which a URL is fetched alone."""
@@ -201,7 +202,8 @@ class Processes:
             target=self._target, args=(theirs,), name=f"crawl-{next(self._names)}"
         )
         try:
-            with theirs, _deaf_to_interrupts():
+            # Ctrl-C is meant for the supervisor.
+            with theirs, signal_mask(signal.SIG_BLOCK, {signal.SIGINT}):
                 process.start()
         except OSError as error:
             ours.close()
@@ -300,14 +302,3 @@ class Processes:
 
 def _load(worker: Worker) -> int:
     return len(worker.leases)
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """What is started here does not get the Ctrl-C that is meant for its supervisor."""
-    resource_tracker.ensure_running()  # the first process would start it, which ends our deafness
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
