@@ -120,6 +120,11 @@ class Running:
         code = self._process.wait(deadline)
         return Ended(code, self._out.all(), self._err.all())
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def kill(self) -> None:
         """End it now (SIGKILL), if it has not ended."""
         self._process.kill()
@@ -134,12 +139,15 @@ def start(
     env: dict[str, str] | None = None,
     terminal: bool = False,
     file_limit: int | None = None,
+    program: Path | None = None,
 ) -> Iterator[Running]:
     """Start a command. With `terminal`, stdin and stderr are one, 100 columns wide.
 
-    `file_limit` is the size in bytes beyond which it can't write a file.
+    `file_limit` is the size in bytes beyond which it can't write a file; `program` is a script
+    that runs the command line in some special way.
     """
-    command = [*_COMMAND, *(os.fspath(a) if isinstance(a, Path) else str(a) for a in args)]
+    launch = _COMMAND if program is None else [sys.executable, str(program)]
+    command = [*launch, *(os.fspath(a) if isinstance(a, Path) else str(a) for a in args)]
     if file_limit is not None:
         command = [sys.executable, "-c", _WITH_FILE_LIMIT, str(file_limit), *command]
     if terminal:

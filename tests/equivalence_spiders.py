@@ -4,6 +4,7 @@ The first ones are for what happens to processes; `of_every_kind` has a handler 
 """
 
 import asyncio
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -26,6 +27,7 @@ from asyncmultispider.page import Page
 from asyncmultispider.spider import Spider
 from asyncmultispider.store.sqlite import SqliteStore
 
+SECONDS = 2.5
 SOON = 0.02
 """Seconds before an `impatient` crawl tries again."""
 TRAIL = ("/found", "/found-too", "/found?by=return")
@@ -90,7 +92,7 @@ def stuck(site: str) -> Spider:
 
     When the crawl ends nobody waits long for them.
     """
-    threads.PATIENCE = worker.FAREWELL = 0.5
+    threads.PATIENCE = 0.5
     _tell_when_ready(site)
     spider = Spider(site)
 
@@ -104,6 +106,33 @@ def stuck(site: str) -> Spider:
         _ask(f"{site}in/spins")
         while True:
             pass
+
+    return spider
+
+
+def slow_to_answer(site: str) -> Spider:
+    """Handlers that take `SECONDS` in three ways; workers show that they live ten times a second.
+
+    `/holds` keeps all of Python from running, so that no thread can show it.
+    """
+    worker.PULSE = 0.1
+    spider = who(site)
+
+    @spider.on("/sleeps")
+    def sleep(page: Page) -> dict[str, int]:
+        time.sleep(SECONDS)
+        return {"pid": os.getpid()}
+
+    @spider.on("/spins")
+    def spin(page: Page) -> dict[str, int]:
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            pass
+        return {"pid": os.getpid()}
+
+    @spider.on("/holds")
+    def hold(page: Page) -> None:
+        ctypes.PyDLL(None).sleep(600)
 
     return spider
 

@@ -15,12 +15,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from asyncmultispider.errors import StorageError, UsageError
 from asyncmultispider.frontier import workbench
-from asyncmultispider.frontier.base import Changes
+from asyncmultispider.frontier.base import LEASE, Changes
 from asyncmultispider.frontier.local import LocalFrontier
 from asyncmultispider.frontier.memory import MemoryLedger
 from asyncmultispider.frontier.reader import reading
 from asyncmultispider.frontier.sqlite import SqliteLedger
 from asyncmultispider.model import FINAL, Link, Outcome, Reason, Request, State
+from asyncmultispider.retry import POISON, SUSPECT
 from asyncmultispider.settings import Settings
 from asyncmultispider.testing import (
     Driver,
@@ -30,6 +31,7 @@ from asyncmultispider.testing import (
     done,
     failed,
     link,
+    lost,
     rules,
     rules_at,
     rules_lost,
@@ -43,8 +45,9 @@ def easy(**options) -> Settings:
     return Settings(seeds=(f"{A}/",), scope="any", **{**plain, **options})
 
 
-def opened(ledger, settings: Settings, clock: FakeClock) -> LocalFrontier:
-    return LocalFrontier(ledger, settings, now=clock.monotonic(), wall=clock.time())
+def opened(ledger, settings: Settings, clock: FakeClock, *, crashed=False) -> LocalFrontier:
+    now, wall = clock.monotonic(), clock.time()
+    return LocalFrontier(ledger, settings, now=now, wall=wall, crashed=crashed)
 
 
 class TestMemoryFrontier(DurableFrontierSuite):
@@ -112,13 +115,19 @@ class Books(RuleBasedStateMachine):
         self.waiting: dict[str, float] = {}
         self.ended: dict[str, State] = {}
         self.accepted: set[str] = set()
+        self.lost: Counter[str] = Counter()
         self.ruled: dict[tuple[str, str], bool] = {}
         self.open()
 
-    def open(self) -> None:
-        self.durable = opened(SqliteLedger(self.path, self.clock.time), self.settings, self.clock)
-        self.fleeting = opened(self.memory, self.settings, self.clock)
+    def open(self, *, crashed: bool = False) -> None:
+        ledger = SqliteLedger(self.path, self.clock.time)
+        self.durable = opened(ledger, self.settings, self.clock, crashed=crashed)
+        self.fleeting = opened(self.memory, self.settings, self.clock, crashed=crashed)
+        self.durable._tokens, self.fleeting._tokens = count(1), count(1)
         self.leased: list[Request] = []
+        self.owners: dict[int, str] = {}
+        self.ends: dict[str, float] = {}
+        self.late: list[Request] = []
         self.started: dict[str, float] = {}
 
     def teardown(self) -> None:
@@ -144,20 +153,40 @@ class Books(RuleBasedStateMachine):
                 self.accepted.add(one.url)
                 self.waiting[one.url] = 0.0
 
-    @rule(room=st.sampled_from([0, 1, 3, 50]))
-    def take(self, room: int) -> None:
+    @rule(room=st.sampled_from([0, 1, 3, 50]), owner=st.sampled_from(["one", "one", "two"]))
+    def take(self, room: int, owner: str = "one") -> None:
         now = self.clock.monotonic()
-        batch = self.durable.take(room, now)
-        other = self.fleeting.take(room, now)
+        self.expire(now, owner)
+        batch = self.durable.take(room, now, owner)
+        other = self.fleeting.take(room, now, owner)
         assert batch == other
         assert len(batch.requests) <= room
         for request in batch.requests:
+            self.owners[request.lease] = owner
             self.check_request(request)
         assert batch.wait is None or batch.wait >= 0
         states = self.durable.stats().states
         assert batch.ended == (not states[State.QUEUED] and not states[State.LEASED])
 
+    def expire(self, now: float, taker: str) -> None:
+        self.ends[taker] = now + LEASE
+        for owner in [owner for owner, end in self.ends.items() if end <= now]:
+            del self.ends[owner]
+            for request in [r for r in self.leased if self.owners[r.lease] == owner]:
+                self.leased.remove(request)
+                self.late.append(request)
+                self.lose(request)
+
+    def lose(self, request: Request) -> None:
+        if not request.robots:
+            self.lost[request.url] += 1
+            self.waiting[request.url] = 0.0
+
     def check_request(self, request: Request) -> None:
+        assert not any(r.lost >= SUSPECT for r in self.leased), "a suspect is not alone"
+        assert not self.leased or request.lost < SUSPECT, "a suspect is not alone"
+        assert request.lost < POISON
+        assert request.robots or request.lost == self.lost[request.url]
         now = self.clock.monotonic()
         if self.delay and request.host in self.started:
             assert now >= self.started[request.host] + self.delay
@@ -180,10 +209,22 @@ class Books(RuleBasedStateMachine):
         chosen = data.draw(st.lists(st.sampled_from(self.leased), min_size=1, unique_by=id))
         self.settle([self.draw_outcome(data, request) for request in chosen])
 
+    @precondition(lambda self: self.late)
+    @rule(data=st.data())
+    def finish_late(self, data: st.DataObject) -> None:
+        request = data.draw(st.sampled_from(self.late))
+        late = [self.draw_outcome(data, request)]
+        before = self.durable.stats()
+        assert self.durable.finish(late, self.clock.monotonic()) == late
+        assert self.fleeting.finish(late, self.clock.monotonic()) == late
+        assert self.durable.stats() == before
+
     def draw_outcome(self, data: st.DataObject, request: Request) -> Outcome:
         at, delay = self.clock.time(), data.draw(st.sampled_from([0.0, 1.0, 30.0]))
         overloaded = data.draw(st.integers(0, 5)) == 0
         retry = again(request, delay, at=at, overloaded=overloaded, wait=delay)
+        if data.draw(st.integers(0, 3)) == 0:
+            return lost(request)
         if request.robots:
             answers = [rules(request, at=at), rules(request, RULES, at=at), retry]
             answers += [rules_at(request, "http://d.example/x"), rules_lost(request)]
@@ -194,11 +235,14 @@ class Books(RuleBasedStateMachine):
         return data.draw(st.sampled_from([page, page, bad, retry]))
 
     def settle(self, outcomes: list[Outcome]) -> None:
-        self.durable.finish(outcomes, self.clock.monotonic())
-        self.fleeting.finish(outcomes, self.clock.monotonic())
+        assert self.durable.finish(outcomes, self.clock.monotonic()) == []
+        assert self.fleeting.finish(outcomes, self.clock.monotonic()) == []
         for outcome in outcomes:
             request = outcome.request
             self.leased.remove(request)
+            if outcome.reason == Reason.LOST:
+                self.lose(request)
+                continue
             if request.robots and outcome.robots.text is not None:
                 text = outcome.robots.text.decode()
                 # Whose rules they are, not where they were read.
@@ -230,9 +274,11 @@ class Books(RuleBasedStateMachine):
             self.durable.close()
             self.fleeting.close()
         for request in self.leased:
-            if not request.robots:
+            if crash:
+                self.lose(request)
+            elif not request.robots:
                 self.waiting[request.url] = 0.0
-        self.open()
+        self.open(crashed=crash)
 
     @invariant()
     def books_balance(self) -> None:
@@ -254,8 +300,8 @@ class Books(RuleBasedStateMachine):
                     [rules(r, at=now) if r.robots else done(r, at=now) for r in self.leased]
                 )
                 continue
-            batch = self.durable.take(0, self.clock.monotonic())
-            self.fleeting.take(0, self.clock.monotonic())
+            batch = self.durable.take(0, self.clock.monotonic(), "one")
+            self.fleeting.take(0, self.clock.monotonic(), "one")
             if batch.ended:
                 break
             assert batch.wait is not None, "stuck"
@@ -278,7 +324,10 @@ class Books(RuleBasedStateMachine):
                 (State.SUSPENDED, Reason.ROBOTS_UNAVAILABLE),
                 (State.SUSPENDED, Reason.UNREACHABLE),
                 (State.FAILED, Reason.DNS),
+                (State.FAILED, Reason.POISON),
             )
+            poison = rows[url][1] == Reason.POISON
+            assert not poison or self.lost[url] >= POISON or self.settings.ignore_robots is False
 
 
 Books.TestCase.settings = limits(
@@ -405,9 +454,10 @@ def test_a_step_is_written_whole_or_not_at_all(path: Path) -> None:
     with pytest.raises(StorageError, match=r"frontier\.db"):
         driver.frontier.finish([done(page, link(f"{A}/2", 1))], clock.monotonic())
     driver.frontier.close()
-    assert entries(path) == {f"{A}/1": ("queued", None)}
+    assert entries(path) == {f"{A}/1": ("leased", None)}  # who opens it looks what is stored
     frontier = opened(SqliteLedger(path), easy(), clock)
-    assert [r.url for r in frontier.take(9, clock.monotonic()).requests] == [f"{A}/1"]
+    (page,) = Driver(frontier, clock).take()
+    assert (page.url, page.attempt, page.lost) == (f"{A}/1", 1, 0)
     frontier.close()
 
 

@@ -231,6 +231,98 @@ def marked(tmp_path: Path, deaths: int) -> Path:
     return marks
 
 
+# Silent
+
+SILENT = 1.0
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A supervisor that gives up a worker after a second without a sign of life."""
+    monkeypatch.setattr(processes, "LEASE", SILENT)
+    monkeypatch.setattr(processes, "PULSE", 0.2)
+
+
+def lost_tries(crawled: Crawled) -> list[tuple[str, str]]:
+    rows = crawled.query(
+        "frontier.db",
+        "SELECT url, detail FROM tries JOIN urls ON id = url_id WHERE tries.reason = 'lost'",
+    )
+    return [(row["url"], row["detail"]) for row in rows]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_handlers_that_take_longer_than_a_lease_keep_it(site: Site, crawl: CrawlSite) -> None:
+    paths = linked(site, "/sleeps", "/spins", *(f"/{n}" for n in range(10)))
+    crawled = crawl(site.url(), make_spider=partial(spiders.slow_to_answer, site.url()), **TWO)
+    assert crawled.ends(site) == dict.fromkeys(paths, "done")
+    assert lost_tries(crawled) == []
+    assert spiders.SECONDS > 2 * SILENT
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_worker_that_is_stopped_is_replaced(site: Site, crawl: CrawlSite) -> None:
+    paths = linked(site, "/stops", *(f"/{n}" for n in range(10)))
+    stopped: list[int] = []
+
+    async def stop(_: Recorded, __: asyncio.StreamWriter) -> Reply:
+        if not stopped:
+            stopped.extend(workers())
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+        return Reply(200, "<title>/stops</title>")
+
+    site.route("/stops", stop)
+    crawled = crawl(site.url(), make_spider=partial(spiders.slow_to_answer, site.url()), **TWO)
+    assert crawled.ends(site) == dict.fromkeys(paths, "done")
+    lost = lost_tries(crawled)
+    assert site.url("/stops") in dict(lost)
+    assert {detail for _, detail in lost} == {"a worker process was silent for 1 s and was killed"}
+    wait_for_end(stopped)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_page_that_holds_up_all_of_python_is_poison(site: Site, crawl: CrawlSite) -> None:
+    paths = linked(site, "/holds", *(f"/{n}" for n in range(10)))
+    crawled = crawl(site.url(), make_spider=partial(spiders.slow_to_answer, site.url()), **TWO)
+    assert crawled.ends(site) == dict.fromkeys(paths, "done") | {"/holds": "failed:poison"}
+
+
+IMPATIENT = """
+import sys
+from asyncmultispider.cli import main
+from asyncmultispider.engines import processes
+if __name__ == "__main__":
+    processes.LEASE, processes.PULSE = 1.0, 0.2
+    main()
+"""
+
+
+def test_nobody_is_given_up_when_it_was_the_supervisor_that_stood_still(
+    site: Site, directory: Path, tmp_path: Path
+) -> None:
+    """As on a laptop that was closed: all processes stand still, and then go on."""
+    paths = numbered(site, 20)
+    hold = site.hold("/7")
+    program = tmp_path / "impatient.py"
+    program.write_text(IMPATIENT)
+    spider = spider_file(tmp_path, "slow_to_answer", site)
+    options = ("-d", directory, "--json", *FAST, "--engine", "processes", "-j", "2")
+    with start("run", spider, *options, program=program) as process:
+        site.wait_until(lambda: site.hits("/7"), 20)
+        everybody = [process.pid, *workers()]
+        for pid in everybody:
+            os.kill(pid, signal.SIGSTOP)
+        select.select([], [], [], 2 * SILENT)  # as long as that is what this is about
+        for pid in everybody:
+            os.kill(pid, signal.SIGCONT)
+        hold.release()
+        ended = process.end()
+    assert (ended.code, ended.json["pages"]) == (0, len(paths))
+    assert "killed" not in ended.err
+    assert {path: site.hits(path) for path in paths} == dict.fromkeys(paths, 1)
+
+
 # Killed by a page
 
 

@@ -1,6 +1,7 @@
 """A crawl in its directory: the only place that chooses adapters and wires them together."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -13,7 +14,7 @@ from time import monotonic, time
 import tomli_w
 from msgspec import json, structs
 
-from asyncmultispider.directory import FRONTIER, LOG, PAGES, SETTINGS, locked
+from asyncmultispider.directory import FRONTIER, LOG, PAGES, SETTINGS, Lock, Owner, locked
 from asyncmultispider.engines.coroutines import Coroutines
 from asyncmultispider.engines.engine import Engine, Hands
 from asyncmultispider.engines.exchange import Books
@@ -27,6 +28,7 @@ from asyncmultispider.frontier.local import LocalFrontier
 from asyncmultispider.frontier.sqlite import SqliteLedger, read_meta
 from asyncmultispider.journal import Journal
 from asyncmultispider.judge import Judge
+from asyncmultispider.mending import Mended, mend
 from asyncmultispider.model import Failure, Reason, Request, Result
 from asyncmultispider.observe import Observer
 from asyncmultispider.settings import Settings, without_user
@@ -36,6 +38,7 @@ from asyncmultispider.store.sqlite import SqliteStore
 from asyncmultispider.system import (
     FILES_OF_A_THREAD,
     allow_files,
+    end_with_parent,
     stopping_on_signals,
     tune_gc,
     usable_cores,
@@ -48,7 +51,8 @@ class Crawl:
 
     `continued` says that the directory held this crawl already. `frontier` and `tally` may be
     read from other threads, for a display. `trouble` is what made a run fail. `lowered` is the
-    concurrency that the system allows, where that is less than was asked for.
+    concurrency that the system allows, where that is less than was asked for. `killed` was at work
+    here before and did not end by itself; `mended` is what was out of step.
     """
 
     def __init__(
@@ -65,6 +69,8 @@ class Crawl:
         self._public = _without_secrets(settings)
         self.trouble: StorageError | None = None
         self.lowered: int | None = None
+        self.killed: Owner | None = None
+        self.mended = Mended()
 
     @contextmanager
     def open(self) -> Iterator["Crawl"]:
@@ -75,14 +81,22 @@ class Crawl:
             self.lowered = allowed
             self.settings = structs.replace(self.settings, concurrency=allowed)
         with ExitStack() as stack:
-            stack.enter_context(locked(self.directory))
+            self._lock = stack.enter_context(locked(self.directory))
+            self.killed = self._lock.killed
             ledger = SqliteLedger(self.directory / FRONTIER)
             stack.callback(ledger.close)
             self.continued = _claim(ledger, self.settings, self.directory)
             ledger.set_meta("settings", json.encode(self._public).decode())
-            self.store = SqliteStore(self.directory / PAGES)
+            self.store = SqliteStore(self.directory / PAGES, durable=self.settings.sync == "full")
             stack.callback(self.store.close)
-            self.frontier = LocalFrontier(ledger, self.settings, now=monotonic(), wall=time())
+            self.mended = mend(ledger, self.store)
+            self.frontier = LocalFrontier(
+                ledger,
+                self.settings,
+                now=monotonic(),
+                wall=time(),
+                crashed=self.killed is not None,
+            )
             stack.callback(self.frontier.close)
             self._journal = Journal(self.directory / LOG)
             stack.callback(self._journal.close)
@@ -118,11 +132,14 @@ class Crawl:
         self.frontier.add(judge.seeds())
         reported = Reported(self.store)
         store = reported if settings.engine == "processes" else self.store
-        books = Books(self.frontier, store, observers, stored=stored, limit=settings.limit)
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        books = Books(
+            self.frontier, store, observers, stored=stored, limit=settings.limit, owner=owner
+        )
         engine = Engine(books, self._hands(judge, books, reported))
         with stopping_on_signals(engine.stop):
-            await engine.run()
-        if books.limit_reached:
+            await engine.run(settings.max_time)
+        if books.limit_reached or engine.out_of_time:
             return "limit"
         return "interrupted" if engine.stopped else "finished"
 
@@ -138,7 +155,9 @@ class Crawl:
                     lambda: CurlFetcher(settings, guard, turns), judge, settings.concurrency
                 )
             case "processes":
-                target = partial(work_for, settings, self.directory / PAGES, self._make_spider)
+                target = partial(
+                    work_for, settings, self.directory / PAGES, self._make_spider, self._lock
+                )
                 number = settings.processes or usable_cores()
                 return Processes(target, number, settings.concurrency, reported)
 
@@ -147,9 +166,12 @@ def work_for(
     settings: Settings,
     pages: Path,
     make_spider: Callable[[], Spider] | None,
+    _lock: Lock,
     end: socket.socket,
+    pulse: socket.socket,
 ) -> None:
-    """What a worker process of a crawl runs."""
+    """What a worker process of a crawl runs. While it lives the directory is locked."""
+    end_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM):  # the supervisor decides when to stop
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -158,12 +180,12 @@ def work_for(
     async def run() -> int:
         try:
             judge = Judge(settings, make_spider() if make_spider else None)
-            store = SqliteStore(pages)
+            store = SqliteStore(pages, durable=settings.sync == "full")
         except CrawlError as error:
             return await give_up(end, error)
         hands = Coroutines(AsyncCurlFetcher(settings), judge, settings.concurrency)
         try:
-            return await work(end, store, hands)
+            return await work(end, pulse, store, hands)
         finally:
             store.close()
 

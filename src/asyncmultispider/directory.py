@@ -5,15 +5,24 @@ It holds `frontier.db` (the ledger), `pages.db`, `settings.toml` (as run, withou
 """
 
 import fcntl
+import os
 import re
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import FileIO
+from multiprocessing import reduction
 from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
 
-from asyncmultispider.errors import UsageError
-from asyncmultispider.frontier.sqlite import APPLICATION_ID as FRONTIER_ID
+from msgspec import DecodeError, Struct, json
+
+from asyncmultispider.errors import StorageError, UsageError
+from asyncmultispider.frontier.sqlite import FORMAT as FRONTIER_FORMAT
 from asyncmultispider.sqlite import check_database
-from asyncmultispider.store.sqlite import APPLICATION_ID as PAGES_ID
+from asyncmultispider.store.sqlite import FORMAT as PAGES_FORMAT
 from asyncmultispider.urls import host_of
 
 FRONTIER = "frontier.db"
@@ -21,6 +30,41 @@ PAGES = "pages.db"
 SETTINGS = "settings.toml"
 LOG = "log.jsonl"
 LOCK = "lock"
+PATIENCE = 10.0
+"""Seconds for the worker processes of a crawl that was killed to end."""
+SOON = 0.02
+"""Seconds between two tries to get a lock."""
+
+
+class Owner(Struct, frozen=True, kw_only=True):
+    """Who is at work in a directory. `since` is in ISO 8601."""
+
+    pid: int
+    host: str
+    since: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}, since {self.since}"
+
+
+class Lock:
+    """A directory is ours alone while a process has this: the one that locked it, and those that
+    are given it when they are started. `killed` had it before, and did not live to let go.
+    """
+
+    def __init__(self, file: FileIO, killed: Owner | None = None) -> None:
+        self.killed = killed
+        self._file = file
+        os.register_at_fork(after_in_child=file.close)  # what a handler starts is no part of it
+
+    def __reduce__(self) -> tuple[Callable[[Any], "Lock"], tuple[object]]:
+        return _passed_on, (reduction.DupFd(self._file.fileno()),)
+
+
+def _passed_on(file: Any) -> Lock:
+    number = file.detach()
+    os.set_inheritable(number, False)
+    return Lock(FileIO(number, "r+"))
 
 
 def default_directory(seed: str) -> Path:
@@ -31,8 +75,8 @@ def default_directory(seed: str) -> Path:
 def forget(directory: Path) -> None:
     """Remove a crawl's own files. Raises `UsageError` when it is in use, or not ours."""
     with locked(directory):
-        check_database(directory / FRONTIER, FRONTIER_ID)
-        check_database(directory / PAGES, PAGES_ID)
+        check_database(directory / FRONTIER, FRONTIER_FORMAT)
+        check_database(directory / PAGES, PAGES_FORMAT)
         for name in (FRONTIER, PAGES):
             for ending in ("", "-wal", "-shm", "-journal"):
                 (directory / (name + ending)).unlink(missing_ok=True)
@@ -53,18 +97,67 @@ def is_running(directory: Path) -> bool:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Make the directory ours alone. The lock ends with the process, however it ends."""
+def locked(directory: Path) -> Iterator[Lock]:
+    """Make the directory ours alone. The lock ends with the process, however it ends.
+
+    Raises `UsageError` when somebody else has it, `StorageError` when it can't be written.
+    """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        file = (directory / LOCK).open("a")
+        file = FileIO(os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+")
     except FileExistsError:
         raise UsageError(f"--dir {str(directory)!r} is not a directory") from None
     except OSError as error:
         raise UsageError(f"can't write to --dir {str(directory)!r}: {error.strerror}") from None
     with file:
+        _acquire(file, directory)
+        lock = Lock(file, owner(directory))
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        _write(file, json.encode(Owner(pid=os.getpid(), host=socket.gethostname(), since=now)))
+        try:
+            yield lock
+        finally:
+            _write(file, b"")
+
+
+def owner(directory: Path) -> Owner | None:
+    """Who locked the directory last, and is at work or was killed at it."""
+    try:
+        return json.decode((directory / LOCK).read_bytes(), type=Owner)
+    except (OSError, DecodeError):
+        return None
+
+
+def _acquire(file: FileIO, directory: Path) -> None:
+    deadline = monotonic() + PATIENCE
+    while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
         except OSError:
-            raise UsageError(f"another crawl is running in {str(directory)!r}") from None
-        yield
+            holder = owner(directory)
+        if (holder is not None and _lives(holder)) or monotonic() > deadline:
+            who = f" ({holder})" if holder else ""
+            raise UsageError(f"another crawl is running in {str(directory)!r}{who}")
+        sleep(SOON)  # its worker processes are about to end, or somebody asked `is_running`
+
+
+def _lives(owner: Owner) -> bool:
+    if owner.host != socket.gethostname():
+        return True
+    try:
+        os.kill(owner.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _write(file: FileIO, text: bytes) -> None:
+    try:
+        file.truncate(0)
+        file.seek(0)
+        file.write(text)
+    except OSError as error:
+        raise StorageError(f"can't write the file 'lock': {error.strerror}") from error

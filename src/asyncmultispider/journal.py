@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from os import SEEK_END
 from pathlib import Path
 
 from msgspec import json
@@ -19,9 +20,18 @@ class Journal(Observer):
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._file = path.open("ab")
+            self._file = path.open("a+b")
+            self._end_line()
         except OSError as error:
             raise StorageError(f"{str(path)!r}: {error.strerror}") from error
+
+    def _end_line(self) -> None:
+        # A full disk or a power cut may have left half a line.
+        size = self._file.seek(0, SEEK_END)
+        if size:
+            self._file.seek(size - 1)
+            if self._file.read(1) != b"\n":
+                self._file.write(b"\n")
 
     def note(self, event: str, **facts: object) -> None:
         """Write one line now."""

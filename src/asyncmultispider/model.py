@@ -86,7 +86,7 @@ class Request(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     `attempt` is 1 for the first try. Of the tries before it, `lost` ended with nobody to tell of
     them, because the process that worked on them died. A request for a host's robots.txt has
     `robots` set; it has no ledger row (its `id` is 0) and `host` says whose rules it asks for.
-    `lease` tells apart what a supervisor gave to its workers.
+    `lease` is the token under which it was handed out.
     """
 
     id: int
@@ -204,10 +204,12 @@ class Batch(Struct, frozen=True, kw_only=True):
     """An answer of the frontier: requests to fetch now, what it closed, and when to ask again.
 
     `wait` is the number of seconds after which more may be ready by itself, or None when only
-    a `finish` can bring more. `ended` is true when nothing is queued, leased or pending.
+    a `finish` can bring more; `host` is the one that has its turn then. `ended` is true when
+    nothing is queued, leased or pending.
     """
 
     requests: list[Request]
     closed: list[Closed]
     wait: float | None
     ended: bool
+    host: str | None = None

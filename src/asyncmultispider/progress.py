@@ -34,11 +34,13 @@ class Watcher(Observer):
         self._last = (self._began, 0)
         self._rate = 0.0
         self._until: float | None = None
+        self._host: str | None = None
         self._stopping = False
 
     def taken(self, batch: Batch, in_flight: int) -> None:
         """See `Observer.taken`."""
         self._until = monotonic() + batch.wait if batch.wait and not in_flight else None
+        self._host = batch.host
 
     def stopping(self) -> None:
         """See `Observer.stopping`."""
@@ -82,7 +84,8 @@ class Watcher(Observer):
         if self._stopping:
             return STOPPING
         if self._until is not None and self._until - now > 1.0:
-            return f"waiting {duration(self._until - now)}: no host may be visited before"
+            host = one_line(self._host or "")
+            return f"waiting {duration(self._until - now)} for {host}: no host may be asked before"
         return None
 
 
@@ -94,10 +97,12 @@ class Warner(Observer):
         lost = [outcome for outcome in outcomes if outcome.reason == Reason.LOST]
         if lost:
             complain(f"{lost[0].detail}: fetching again what it had in hand ({len(lost)})")
-        for outcome in outcomes:
-            if outcome.reason == Reason.POISON:
-                url = without_user(outcome.request.url)
-                complain(f"{url} is given up as poison: {outcome.detail} whenever it was alone")
+
+    def taken(self, batch: Batch, in_flight: int) -> None:
+        """See `Observer.taken`."""
+        for end in batch.closed:
+            if end.reason == Reason.POISON:
+                complain(f"{without_user(end.request.url)} is given up as poison: {end.detail}")
 
     def blocked(self, handler: str, seconds: float) -> None:
         """See `Observer.blocked`."""

@@ -14,6 +14,11 @@ MAX_DELAY = 300.0
 MAX_RETRY_AFTER = 3600.0
 """Most seconds of a `Retry-After` that are waited; a site that asks for more is tried then."""
 
+SUSPECT = 2
+"""Lost tries after which a URL is handed out only while nothing else is."""
+POISON = 4
+"""Lost tries that close a URL: the last ones nothing but itself can have caused."""
+
 TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 """Statuses that often pass: RFC 9110, 6585 and 8470, and the 52x of a CDN whose origin failed."""
 

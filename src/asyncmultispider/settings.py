@@ -13,8 +13,10 @@ from asyncmultispider.version import __version__
 
 ScopeName = Literal["host", "domain", "prefix", "any"]
 EngineName = Literal["async", "threads", "processes"]
+SyncName = Literal["full", "normal"]
 SCOPES: tuple[str, ...] = get_args(ScopeName)
 ENGINES: tuple[str, ...] = get_args(EngineName)
+SYNCS: tuple[str, ...] = get_args(SyncName)
 MOST_CONCURRENT = 50_000
 MOST_PROCESSES = 1024
 MOST_BODY = 900_000_000
@@ -30,7 +32,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     `concurrency` counts transfers in flight, for each process; `processes` is how many the engine
     of that name uses, None for as many as there are cores. `timeout` bounds a whole request in
     seconds, `max_body` its decoded body in bytes. `seeds` are canonical URLs, `spider` is the name
-    of the file with the handlers. `headers` are extra request header fields.
+    of the file with the handlers. `headers` are extra request header fields. `max_time` bounds a
+    run, in seconds. With `sync` full a page is on the disk before its URL is done; with normal a
+    power cut may undo the last pages, and the next run fetches them again.
     """
 
     seeds: tuple[str, ...]
@@ -39,10 +43,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     exclude: tuple[str, ...] = ()
     depth: int | None = None
     limit: int | None = None
+    max_time: float | None = None
     spider: str | None = None
     engine: EngineName = "async"
     processes: int | None = None
     concurrency: int = 64
+    sync: SyncName = "full"
     per_host: int = 2
     delay: float = 0.0
     delay_factor: float = 1.0
@@ -60,6 +66,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             raise UsageError("no URL to start from: give at least one")
         _choice("scope", self.scope, SCOPES)
         _choice("engine", self.engine, ENGINES)
+        _choice("sync", self.sync, SYNCS)
         _least("concurrency", self.concurrency, 1)
         if self.concurrency > MOST_CONCURRENT:
             raise UsageError(f"--concurrency can be at most {MOST_CONCURRENT}")
@@ -83,6 +90,11 @@ class Settings(Struct, frozen=True, kw_only=True):
             _least("depth", self.depth, 0)
         if self.limit is not None:
             _least("limit", self.limit, 1)
+        if self.max_time is not None and not 0 < self.max_time <= MOST_TIMEOUT:
+            raise UsageError(
+                f"--max-time must be more than 0 and at most {MOST_TIMEOUT} seconds, "
+                f"not {self.max_time}"
+            )
         for name, value in self.headers:
             _header(name, value)
         if not self.user_agent.strip() or not _is_field_value(self.user_agent):

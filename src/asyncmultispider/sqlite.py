@@ -1,46 +1,54 @@
 """Opening our SQLite files: one writer, write-ahead log, a format that is checked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
+from msgspec import Struct
 
 from asyncmultispider.errors import StorageError, UsageError
 
-FORMAT = 1
-"""The version of our files' tables, kept in `PRAGMA user_version`."""
 PATIENCE = 60_000
 """Milliseconds to wait for other processes that write the same file, on a slow disk too."""
 
 
-def open_database(
-    path: Path,
-    application_id: int,
-    schema: str,
-    *,
-    page_size: int = 4096,
-    durable: bool = False,
-) -> apsw.Connection:
-    """Open or make a database of ours for writing.
+class Format(Struct, frozen=True, kw_only=True):
+    """What tells one kind of our files from another, and its tables at this `version`.
+
+    `upgrades` lead from an older version to the next. The version is in `PRAGMA user_version`.
+    """
+
+    application_id: int
+    version: int
+    schema: str
+    upgrades: Mapping[int, str] = {}
+    page_size: int = 4096
+
+
+def open_database(path: Path, format: Format, *, durable: bool = False) -> apsw.Connection:
+    """Open, make or upgrade a database of ours for writing.
 
     A crash of ours undoes no commit. A power cut may undo the last ones, in order, unless
     `durable`: then each commit waits for the disk.
     Raises `UsageError` when the file is not ours, `StorageError` when it can't be written.
     """
+    check_database(path, format)  # before it is opened for writing
     db = _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     try:
         with storage_errors(path):
             db.set_busy_timeout(PATIENCE)
-            _check(db, path, application_id)
-            db.pragma("page_size", page_size)
+            version = _version(db, path, format)
+            db.pragma("page_size", format.page_size)
             db.pragma("cache_size", -16_000)  # kilobytes; 2,000 is too few for our indexes
             db.pragma("journal_mode", "wal")
             db.pragma("synchronous", "full" if durable else "normal")
             with db:
-                db.pragma("application_id", application_id)
-                db.pragma("user_version", FORMAT)
-                db.execute(schema)
+                for older in range(version or format.version, format.version):
+                    db.execute(format.upgrades[older])
+                db.pragma("application_id", format.application_id)
+                db.pragma("user_version", format.version)
+                db.execute(format.schema)
     except BaseException:
         db.close()
         raise
@@ -59,7 +67,7 @@ def close_database(db: apsw.Connection, path: Path) -> None:
         db.close()
 
 
-def read_database(path: Path, application_id: int) -> apsw.Connection:
+def read_database(path: Path, format: Format) -> apsw.Connection:
     """Open a database of ours for reading, also while a crawl is writing it."""
     if not path.is_file():
         raise UsageError(f"no crawl in {str(path.parent)!r}: it has no {path.name}")
@@ -67,21 +75,27 @@ def read_database(path: Path, application_id: int) -> apsw.Connection:
     try:
         with storage_errors(path):
             db.set_busy_timeout(PATIENCE)
-            if not _check(db, path, application_id):
+            version = _version(db, path, format)
+            if version is None:
                 raise UsageError(f"no crawl in {str(path.parent)!r}: its {path.name} is empty")
+            if version < format.version:
+                raise UsageError(
+                    f"{str(path)!r} has format {version}, this program reads format "
+                    f"{format.version}: it is upgraded when the crawl is continued"
+                )
     except BaseException:
         db.close()
         raise
     return db
 
 
-def check_database(path: Path, application_id: int) -> None:
+def check_database(path: Path, format: Format) -> None:
     """Raise `UsageError` when there is a file at `path` that is not a database of ours."""
     if path.exists():
         db = _connect(path, apsw.SQLITE_OPEN_READONLY)
         try:
             with storage_errors(path):
-                _check(db, path, application_id)
+                _version(db, path, format)
         finally:
             db.close()
 
@@ -107,17 +121,17 @@ def _connect(path: Path, flags: int) -> apsw.Connection:
         raise UsageError(f"{str(path)!r} can't be used: its name is not UTF-8") from None
 
 
-def _check(db: apsw.Connection, path: Path, application_id: int) -> bool:
-    """Whether it holds anything yet. Raises `UsageError` when what it holds is not ours."""
+def _version(db: apsw.Connection, path: Path, format: Format) -> int | None:
+    """Of what is in the file; None: nothing yet. Raises `UsageError` when it is not for us."""
     found, version = db.pragma("application_id"), db.pragma("user_version")
     empty = db.execute("SELECT count(*) FROM sqlite_schema").get == 0
     if empty and not found:
-        return False
-    if found != application_id:
+        return None
+    if found != format.application_id:
         raise UsageError(f"{str(path)!r} is not a file of this program; it was left as it is")
-    if version != FORMAT:
+    if version != format.version and version not in format.upgrades:
         raise UsageError(
-            f"{str(path)!r} has format {version}, this program reads format {FORMAT}: "
+            f"{str(path)!r} has format {version}, this program reads format {format.version}: "
             "use the version that wrote it, or another --dir"
         )
-    return not empty
+    return None if empty else int(version)

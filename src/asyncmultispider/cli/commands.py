@@ -118,6 +118,12 @@ CRAWL_OPTIONS = (
     ),
     click.option("--limit", metavar="N", type=int, help="Stop when N pages are stored."),
     click.option(
+        "--max-time",
+        metavar="S",
+        type=float,
+        help="Stop after S seconds; what is in flight then is fetched when the crawl goes on.",
+    ),
+    click.option(
         "--timeout",
         metavar="S",
         type=float,
@@ -167,6 +173,14 @@ CRAWL_OPTIONS = (
         metavar="CIDR|all",
         multiple=True,
         help="Private addresses that links may lead to. Repeatable.",
+    ),
+    click.option(
+        "--sync",
+        metavar="NAME",
+        default=USUAL.sync,
+        show_default=True,
+        help="full: wait until pages are on the disk. normal: quicker; after a power cut the last "
+        "pages are fetched again. A crash or kill loses nothing with either.",
     ),
     click.option("--fresh", is_flag=True, help="Forget the crawl in DIR and start again."),
     click.option("--yes", is_flag=True, help="Don't ask before --fresh forgets."),

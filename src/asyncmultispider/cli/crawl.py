@@ -67,6 +67,7 @@ def crawl_command(
                 f"--concurrency lowered to {crawl.lowered}: the system allows this process no "
                 "more open files (see 'ulimit -n')"
             )
+        _tell_of_the_last_run(crawl)
         if not quiet:
             _greet(crawl)
         tune_gc()
@@ -121,6 +122,17 @@ def _confirm_and_forget(where: Path, yes: bool) -> None:
             )
         click.confirm(f"Forget the crawl in {str(where)!r}?", abort=True, err=True)
     forget(where)
+
+
+def _tell_of_the_last_run(crawl: Crawl) -> None:
+    if crawl.killed is not None:
+        complain(f"the last crawl here ({crawl.killed}) was killed: taking over")
+    mended = crawl.mended
+    if mended.dropped or mended.requeued:
+        complain(
+            f"pages.db and frontier.db were out of step: {mended.requeued} pages were missing, "
+            f"{mended.dropped} were not known as done; they are fetched again"
+        )
 
 
 def _greet(crawl: Crawl) -> None:

@@ -81,9 +81,15 @@ class Engine:
         self._deadline = inf
         self._trouble: BaseException | None = None
         self._stops = 0
+        self.out_of_time = False
 
-    async def run(self) -> None:
-        """Work until nothing is left. Errors of the books (`StorageError`) come through."""
+    async def run(self, max_time: float | None = None) -> None:
+        """Work until nothing is left, or for so many seconds.
+
+        Errors of the books (`StorageError`) come through.
+        """
+        if max_time is not None:
+            asyncio.get_running_loop().call_later(max_time, self._end_in_time)
         async with self._hands.at_work(self):
             await self._trade_until_end()
         self._commit()  # what hands that were stopped, or failed, still had to tell
@@ -103,6 +109,12 @@ class Engine:
         self.forget(self._hands.drop())
         if self._stops == 1:  # last, because it may fail: a terminal can be gone
             self._exchange.tell_stopping()
+
+    def _end_in_time(self) -> None:
+        # At once: a transfer may take long, and what is in flight now is fetched again next time.
+        self.out_of_time = True
+        self._stops += 2
+        self.forget(self._hands.drop())
 
     @property
     def overdue(self) -> bool:

@@ -33,7 +33,8 @@ class Books:
     """The `Exchange` of a crawl that has a frontier and a store in this process.
 
     Stores first, then the frontier: a crash between the two repeats a fetch and loses nothing.
-    `limit` is the number of pages after which no more are taken; `stored` how many there are.
+    `limit` is the number of pages after which no more are taken; `stored` how many there are;
+    `owner` has the leases.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class Books:
         *,
         stored: int = 0,
         limit: int | None = None,
+        owner: str = "",
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._frontier = frontier
         self._store = store
         self._observers = observers
+        self._owner = owner
         self._clock = clock
         self._limit = limit
         self.stored = stored
@@ -63,7 +66,9 @@ class Books:
         if not outcomes:
             return
         self.stored += self._store.write(outcomes)
-        self._frontier.finish(outcomes, self._clock())
+        refused = self._frontier.finish(outcomes, self._clock())
+        if refused:  # somebody else has these by now, and will tell of them
+            outcomes = [outcome for outcome in outcomes if outcome not in refused]
         for observer in self._observers:
             observer.committed(outcomes)
 
@@ -75,7 +80,7 @@ class Books:
             room = min(room, self._limit - self.stored - in_flight)
         if room <= 0:  # only a commit makes room: asking now would be told to come back at once
             return NOTHING
-        batch = self._frontier.take(room, self._clock())
+        batch = self._frontier.take(room, self._clock(), self._owner)
         if batch.wait is None and not (batch.ended or batch.requests or in_flight):
             raise AssertionError("URLs are queued, but none can ever be taken")
         for observer in self._observers:

@@ -4,16 +4,16 @@ The supervisor owns the frontier, so pace is decided in one place. Workers fetch
 what they report has no bodies in it. A worker that dies takes nothing along: its leases are
 outcomes of the kind `lost`, and a new one takes its place.
 
-A URL that was lost more than once is a suspect: it is fetched alone, in a worker of its own (the
-ward). If that dies, too, there is no doubt about the culprit.
+A worker gives a sign of life every few seconds, from a thread of its own: no long parse is mistaken
+for an end. One that is silent for `LEASE` seconds (it was stopped, or something keeps all of Python
+from running) is killed before anybody else gets what it had, so that it can't store late.
 """
 
 import asyncio
 import signal
 import socket
-from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from multiprocessing import get_context
 from multiprocessing.context import SpawnProcess
@@ -22,16 +22,14 @@ from time import monotonic, time
 from msgspec import structs
 
 from asyncmultispider.engines.engine import Desk
-from asyncmultispider.engines.wire import Line, Report, Work
+from asyncmultispider.engines.wire import PULSE, Line, Report, Work
 from asyncmultispider.errors import StorageError, WorkerError
-from asyncmultispider.model import Outcome, Reason, Request, RobotsAnswer, State
+from asyncmultispider.frontier.base import LEASE, lost
+from asyncmultispider.model import Outcome, Reason, Request
+from asyncmultispider.retry import SUSPECT
 from asyncmultispider.store.base import Store
 from asyncmultispider.system import signal_mask
 
-SUSPECT = 2
-"""Lost tries after which a URL is fetched alone."""
-POISON = 2
-"""Deaths of a worker that was alone with a URL before it is given up."""
 FALSE_STARTS = 3
 """Workers in a row that die before they are ready, before the crawl is given up."""
 MOST_DEATHS = 20
@@ -41,8 +39,11 @@ SOON = 0.005
 PATIENCE = 5.0
 """Seconds for workers to end before they are killed."""
 
-Target = Callable[[socket.socket], None]
-"""What a worker process runs, with its end of the pair. It is pickled: no lambda."""
+Target = Callable[[socket.socket, socket.socket], None]
+"""What a worker process runs, with its ends of the line and of the one for signs of life.
+
+It is pickled: no lambda.
+"""
 
 
 class Reported:
@@ -61,9 +62,9 @@ class Reported:
 
     def write(self, outcomes: Sequence[Outcome]) -> int:
         """See `Store.write`."""
-        lost = [outcome for outcome in outcomes if outcome.reason in (Reason.LOST, Reason.POISON)]
-        if lost:
-            self._store.write(lost)
+        orphans = [outcome for outcome in outcomes if outcome.reason == Reason.LOST]
+        if orphans:
+            self._store.write(orphans)
         more, self._more = self._more, 0
         return more
 
@@ -74,13 +75,16 @@ class Reported:
 class Worker:
     """A worker process, as its supervisor sees it. `leases` are the requests it has."""
 
-    def __init__(self, process: SpawnProcess, end: socket.socket) -> None:
+    def __init__(self, process: SpawnProcess, end: socket.socket, pulse: socket.socket) -> None:
         self.process = process
+        self.heard_at = monotonic()
+        self.silent = False
         self.leases: dict[int, Request] = {}
         self.ready = False
         self.gone = False
         self.hung_up = False
         self._end = end
+        self._pulse = pulse
         self._line: Line[Report] | None = None
         self._unsent: list[Request] = []
 
@@ -97,6 +101,16 @@ class Worker:
 
     async def reports(self) -> AsyncIterator[Report]:
         """What it reports, until its end."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._pulse, self._hear)
+        try:
+            async for report in self._read():
+                yield report
+        finally:
+            loop.remove_reader(self._pulse)
+            self._pulse.close()
+
+    async def _read(self) -> AsyncIterator[Report]:
         self._line = await Line.over(self._end, Report)
         if self.hung_up:
             self._line.hang_up()
@@ -105,6 +119,17 @@ class Worker:
             yield report
         self.gone = True
         await self._line.close()
+
+    def _hear(self) -> None:
+        self.heard_at = monotonic()
+        with suppress(OSError):
+            if not self._pulse.recv(4096):  # its end is told on the line
+                asyncio.get_running_loop().remove_reader(self._pulse)
+
+    def give_up(self) -> None:
+        """Kill it: nothing was heard of it for too long."""
+        self.silent = True
+        self.process.kill()
 
     def hang_up(self) -> None:
         """Let it know that there is no more to do: it gives up what it has not stored."""
@@ -132,11 +157,7 @@ class Processes:
         self._concurrency = concurrency
         self._reported = reported
         self._workers: list[Worker] = []
-        self._ward: Worker | None = None
-        self._suspects: deque[Request] = deque()
-        self._convictions: Counter[str] = Counter()
         self._serving: set[asyncio.Task[None]] = set()
-        self._leases = count(1)
         self._names = count(1)
         self._false_starts = 0
         self._deaths = 0
@@ -146,11 +167,13 @@ class Processes:
     async def at_work(self, desk: Desk) -> AsyncIterator[None]:
         """See `Hands.at_work`."""
         self._desk = desk
+        listening = asyncio.create_task(self._listen())
         try:
             self._recruit()
             yield
         finally:
             self._stopping = True
+            listening.cancel()
             await self._end_all()
 
     def room(self, out: int) -> int:
@@ -161,26 +184,16 @@ class Processes:
         """See `Hands.put`."""
         at_hand = self._at_hand()
         for request in requests:
-            leased = structs.replace(request, lease=next(self._leases))
-            if request.lost >= SUSPECT:
-                self._suspects.append(leased)
-            else:
-                min(at_hand, key=_load).give(leased)
+            min(at_hand, key=_load).give(request)
         for worker in at_hand:
             worker.send()
-        self._feed_ward()
 
     def drop(self) -> int:
         """See `Hands.drop`. What a worker has not begun is forgotten when it ends."""
         self._stopping = True
-        dropped = len(self._suspects)
-        self._suspects.clear()
-        for worker in self._all():
+        for worker in self._workers:
             worker.send(stop=True)
-        return dropped
-
-    def _all(self) -> list[Worker]:
-        return [*self._workers, *([self._ward] if self._ward else [])]
+        return 0
 
     def _at_hand(self) -> list[Worker]:
         return [worker for worker in self._workers if worker.ready and not worker.gone]
@@ -189,26 +202,35 @@ class Processes:
         while not self._stopping and len(self._workers) < self._number:
             self._workers.append(self._start())
 
-    def _feed_ward(self) -> None:
-        if self._suspects and self._ward is None and not self._stopping:
-            self._ward = self._start()
-        if self._suspects and self._ward is not None and not self._ward.leases:
-            self._ward.give(self._suspects.popleft())
-            self._ward.send()
+    async def _listen(self) -> None:
+        looked_at = monotonic()
+        while True:
+            await asyncio.sleep(PULSE)
+            now = monotonic()
+            if now - looked_at > 2 * PULSE:  # it was us who did not run, and could not hear
+                for worker in self._workers:
+                    worker.heard_at = now
+            looked_at = now
+            for worker in self._workers:
+                if now - worker.heard_at > LEASE and not worker.silent:
+                    worker.give_up()
 
     def _start(self) -> Worker:
         ours, theirs = socket.socketpair()
+        heard, pulse = socket.socketpair()
+        heard.setblocking(False)
         process = get_context("spawn").Process(
-            target=self._target, args=(theirs,), name=f"crawl-{next(self._names)}"
+            target=self._target, args=(theirs, pulse), name=f"crawl-{next(self._names)}"
         )
         try:
             # Ctrl-C is meant for the supervisor.
-            with theirs, signal_mask(signal.SIG_BLOCK, {signal.SIGINT}):
+            with theirs, pulse, signal_mask(signal.SIG_BLOCK, {signal.SIGINT}):
                 process.start()
         except OSError as error:
             ours.close()
+            heard.close()
             raise WorkerError(f"can't start a worker process: {error.strerror}") from error
-        worker = Worker(process, ours)
+        worker = Worker(process, ours, heard)
         task = asyncio.get_running_loop().create_task(self._serve(worker))
         self._serving.add(task)
         task.add_done_callback(self._served)
@@ -229,8 +251,7 @@ class Processes:
         if self._stopping and code == 0:
             self._desk.forget(len(worker.leases))
         else:
-            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            self._bury(worker, how)
+            self._bury(worker, _how(worker, code))
 
     def _take_in(self, worker: Worker, report: Report) -> None:
         worker.ready = True
@@ -244,28 +265,20 @@ class Processes:
             request = worker.leases.pop(lease)
             self._desk.hand_in(structs.replace(outcome, request=request))
             self._deaths = 0
-        self._feed_ward()
         self._desk.wake()
 
     def _bury(self, worker: Worker, how: str) -> None:
-        alone = worker is self._ward
-        if alone:
-            self._ward = None
-        else:
-            self._workers.remove(worker)
+        self._workers.remove(worker)
         if worker.ready:
-            self._deaths += 1
+            # A suspect dies alone, and only a few times; that tells nothing of the others.
+            self._deaths += not any(r.lost >= SUSPECT for r in worker.leases.values())
             for request in worker.leases.values():
-                self._desk.hand_in(self._lost(request, alone, how))
+                self._desk.hand_in(lost(request, f"a worker process {how}", time()))
             self._desk.wake()
-        elif self._stopping:
-            self._desk.forget(len(worker.leases))
-        else:  # it never began: its leases are as they were, all of them suspects
+        else:  # it was given nothing yet
             self._false_starts += 1
-            self.put(list(worker.leases.values()))
         self._recruit()
         self._judge_deaths(how)
-        self._feed_ward()
 
     def _judge_deaths(self, how: str) -> None:
         if self._false_starts >= FALSE_STARTS:
@@ -275,30 +288,21 @@ class Processes:
                 WorkerError(f"{self._deaths} worker processes died in a row: the last one {how}")
             )
 
-    def _lost(self, request: Request, alone: bool, how: str) -> Outcome:
-        if alone:
-            self._convictions[request.url] += 1
-        poison = alone and self._convictions[request.url] >= POISON
-        reason = Reason.POISON if poison else Reason.LOST
-        return Outcome(
-            request=request,
-            state=State.FAILED if poison else State.QUEUED,
-            reason=reason,
-            at=time(),
-            elapsed=0.0,
-            detail=f"a worker process {how}",
-            robots=RobotsAnswer(reason=reason) if request.robots else None,
-        )
-
     async def _end_all(self) -> None:
-        for worker in self._all():
+        for worker in self._workers:
             worker.hang_up()
         if self._serving:
             await asyncio.wait(self._serving, timeout=PATIENCE)
-        for worker in self._all():  # one that is stuck may not even have noticed
+        for worker in self._workers:  # one that is stuck may not even have noticed
             worker.process.kill()
         await asyncio.gather(*self._serving, return_exceptions=True)
 
 
 def _load(worker: Worker) -> int:
     return len(worker.leases)
+
+
+def _how(worker: Worker, code: int) -> str:
+    if worker.silent:
+        return f"was silent for {LEASE:g} s and was killed"
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"

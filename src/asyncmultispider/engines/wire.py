@@ -14,6 +14,8 @@ from msgspec import Struct, msgpack, structs
 from asyncmultispider.model import Outcome, Request
 
 M = TypeVar("M", "Work", "Report")
+PULSE = 5.0
+"""Seconds between two signs of life of a worker: a byte each, on a pair of sockets of their own."""
 NOBODY = Request(id=0, url="", host="")
 
 

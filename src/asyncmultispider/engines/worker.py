@@ -5,19 +5,16 @@ import os
 import select
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from threading import Thread
-from time import sleep
 
 from asyncmultispider.engines.coroutines import Coroutines
 from asyncmultispider.engines.engine import Engine
 from asyncmultispider.engines.exchange import NOTHING
-from asyncmultispider.engines.wire import Line, Report, Work, without_page
+from asyncmultispider.engines.wire import PULSE, Line, Report, Work, without_page
 from asyncmultispider.errors import CrawlError, StorageError
 from asyncmultispider.model import Batch, Outcome, Request
 from asyncmultispider.store.base import Store
-
-FAREWELL = 3.0
-"""Seconds in which a worker has to end when its supervisor is gone."""
 
 
 class Remote:
@@ -63,13 +60,12 @@ class Remote:
         engine.stop()
 
 
-async def work(end: socket.socket, store: Store, hands: Coroutines) -> int:
+async def work(end: socket.socket, pulse: socket.socket, store: Store, hands: Coroutines) -> int:
     """Work for the supervisor at the other end until it hangs up; the exit code."""
-    watched = end.dup()
-    for ours in (end, watched):  # what a handler starts must not keep the line up when we are gone
+    for ours in (end, pulse):  # what a handler starts must not keep the line up when we are gone
         ours.set_inheritable(False)
         os.register_at_fork(after_in_child=ours.close)
-    _leave_with(watched)
+    _show_life(pulse)
     line = await Line.over(end, Work)
     remote = Remote(line, store)
     engine = Engine(remote, hands)
@@ -97,14 +93,15 @@ async def give_up(end: socket.socket, error: CrawlError) -> int:
     return 3
 
 
-def _leave_with(end: socket.socket) -> None:
-    """End this process soon after the supervisor's, also when a handler holds up the loop."""
+def _show_life(pulse: socket.socket) -> None:
+    """Tell the supervisor that we live, also when a handler holds up the loop."""
     hung_up = select.poll()
-    hung_up.register(end, getattr(select, "POLLRDHUP", select.POLLHUP))
+    hung_up.register(pulse, getattr(select, "POLLRDHUP", select.POLLHUP))
+    pulse.setblocking(False)
 
-    def watch() -> None:
-        hung_up.poll()
-        sleep(FAREWELL)
-        os._exit(1)
+    def beat() -> None:
+        while not hung_up.poll(PULSE * 1000):
+            with suppress(OSError):  # it was stopped, and has not read the others yet
+                pulse.send(b".")
 
-    Thread(target=watch, name="watch", daemon=True).start()
+    Thread(target=beat, name="pulse", daemon=True).start()

@@ -5,7 +5,10 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from asyncmultispider.model import Batch, Link, Outcome, Request, State
+from asyncmultispider.model import Batch, Link, Outcome, Reason, Request, RobotsAnswer, State
+
+LEASE = 60.0
+"""Seconds that leases hold after the last sign of life from their owner."""
 
 
 class Stats(Struct, frozen=True, kw_only=True):
@@ -25,16 +28,28 @@ class Frontier(Protocol):
 
     `now` is a steady clock in seconds; it never goes back. Every method raises `StorageError`
     when the state can't be kept; what was on disk before the call is then still there.
+
+    A request is leased to an owner, under a token of its own (`Request.lease`). An owner that takes
+    is alive, and all its leases hold for `LEASE` seconds more; when they end, the tries are lost
+    and others may have the URLs. A frontier that owners far away share keeps their leases from a
+    thread of its own, so that no long parse can lose them.
     """
 
     def add(self, links: Iterable[Link]) -> int:
         """Accept the links that are not known yet; return how many were new."""
 
-    def take(self, room: int, now: float) -> Batch:
-        """Lease up to `room` requests whose hosts may be visited now."""
+    def take(self, room: int, now: float, owner: str) -> Batch:
+        """Lease up to `room` requests whose hosts may be visited now. With no room: a sign of life.
 
-    def finish(self, outcomes: Sequence[Outcome], now: float) -> None:
-        """Settle leased requests and accept the links they brought, in one atomic step."""
+        A URL that was lost `retry.SUSPECT` times is leased alone. When `retry.POISON` of its tries
+        are lost, it is closed as `failed: poison`, and no innocent one with it.
+        """
+
+    def finish(self, outcomes: Sequence[Outcome], now: float) -> list[Outcome]:
+        """Settle leased requests and accept the links they brought, in one atomic step.
+
+        Those whose lease has ended, or never was, change nothing: they are returned.
+        """
 
     def stats(self) -> Stats:
         """Count the URLs by state."""
@@ -75,14 +90,11 @@ class RobotsNote(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Changes(Struct, kw_only=True):
-    """One atomic step of the ledger. Leases are `released` when they were never used, and then
-    count as no try, or `returned` when it is not known what came of them.
-    """
+    """One atomic step of the ledger. Leases that are `released` count as no try."""
 
     born: list[Born] = []
     leased: list[int] = []
     released: list[int] = []
-    returned: list[int] = []
     settled: list[Settled] = []
     robots: list[RobotsNote] = []
 
@@ -109,8 +121,11 @@ class Restored(Struct, kw_only=True):
 class Ledger(Protocol):
     """Where a frontier of one machine keeps its rows. Not for sharing between processes."""
 
-    def restore(self) -> Restored:
-        """Read what is there; rows that were leased when the last owner died are queued again."""
+    def restore(self, *, crashed: bool) -> Restored:
+        """Read what is there; rows that are still leased are queued again.
+
+        Where their owner has `crashed`, these tries are lost; else they are released.
+        """
 
     def load(self, host: str, after: tuple[int, int], limit: int) -> list[tuple[Request, float]]:
         """The queued rows of a host beyond `(depth, id)`, in order, with the seconds to wait."""
@@ -123,3 +138,16 @@ class Ledger(Protocol):
 
     def close(self) -> None:
         """Let go of the files. Idempotent."""
+
+
+def lost(request: Request, detail: str, at: float) -> Outcome:
+    """The outcome of a try of which nothing is known: it is queued again, at no cost."""
+    return Outcome(
+        request=request,
+        state=State.QUEUED,
+        reason=Reason.LOST,
+        at=at,
+        elapsed=0.0,
+        detail=detail,
+        robots=RobotsAnswer(reason=Reason.LOST) if request.robots else None,
+    )

@@ -7,6 +7,7 @@ from math import inf
 from msgspec import Struct
 
 from asyncmultispider.model import Closed, Outcome, Reason, Request, State
+from asyncmultispider.retry import POISON
 from asyncmultispider.robots import SILENT, Policy, Robots
 
 ROBOTS_AGE = 24 * 3600.0
@@ -42,6 +43,9 @@ class Refusal(Struct, frozen=True):
 
 GONE = Refusal(State.SUSPENDED, Reason.UNREACHABLE)
 FORBIDDEN = Refusal(State.SKIPPED, Reason.ROBOTS)
+POISONED = Refusal(
+    State.FAILED, Reason.POISON, "each time it was in hand the process died, also when it was alone"
+)
 
 
 class Gate:
@@ -100,6 +104,12 @@ class Gate:
         self.url = target
         return self.hops <= ROBOTS_HOPS
 
+    def again(self, outcome: Outcome) -> bool:
+        """It is to be asked for again. Whether that may be: False when it was lost too often."""
+        self.attempt += 1
+        self.lost += outcome.reason == Reason.LOST
+        return self.lost < POISON
+
     def unavailable(self, outcome: Outcome, now: float) -> bool:
         """It can't be had. Whether that closes the URLs behind it."""
         if self.ruled:
@@ -155,6 +165,8 @@ def _refusal(outcome: Outcome) -> Refusal:
     # No answer at all: the pages would fail alike. A server error: the rules are unknown, and
     # nothing is allowed until they can be read (RFC 9309 section 2.3.1.4).
     reason = outcome.robots.reason if outcome.robots else None
+    if reason is Reason.LOST:
+        reason = Reason.POISON
     state = State.SUSPENDED if reason is None else State.FAILED
     detail = f"robots.txt: {outcome.detail}"
     return Refusal(state, reason or Reason.ROBOTS_UNAVAILABLE, detail, outcome.at, outcome.elapsed)

@@ -6,11 +6,22 @@ Every step is first written to the ledger, in one transaction, by `Ledger.apply`
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import count
+from secrets import randbits
 
 from msgspec.structs import replace
 
 from asyncmultispider.errors import StorageError
-from asyncmultispider.frontier.base import Born, Changes, Ledger, RobotsNote, Settled, Stats
+from asyncmultispider.frontier.base import (
+    LEASE,
+    Born,
+    Changes,
+    Ledger,
+    RobotsNote,
+    Settled,
+    Stats,
+    lost,
+)
 from asyncmultispider.frontier.gate import ROBOTS_AGE
 from asyncmultispider.frontier.known import KnownUrls
 from asyncmultispider.frontier.workbench import Host, Workbench
@@ -22,10 +33,22 @@ from asyncmultispider.urls import fingerprint
 
 
 class LocalFrontier:
-    """A `Frontier` in one process. `wall` is the Unix time that belongs to `now`."""
+    """A `Frontier` in one process. `wall` is the Unix time that belongs to `now`.
 
-    def __init__(self, ledger: Ledger, settings: Settings, *, now: float, wall: float) -> None:
+    `crashed` says that its last owner may have died of one of the URLs that are still leased.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        settings: Settings,
+        *,
+        now: float,
+        wall: float,
+        crashed: bool = True,
+    ) -> None:
         self._ledger = ledger
+        self._wall = wall - now
         self._bench = Workbench(
             Manners.of(settings),
             ledger.load,
@@ -33,11 +56,13 @@ class LocalFrontier:
             agent=None if settings.ignore_robots else product_token(settings.user_agent),
             level_by_level=settings.depth is not None,
         )
-        self._leased: set[int] = set()
+        self._tokens = count(randbits(60))  # no lease of another life has one of these
+        self._leases: dict[int, tuple[str, Request]] = {}
+        self._deadlines: dict[str, float] = {}  # by owner
         self._sure = True
         self._woken: dict[Host, None] = {}
         self._open = True
-        self._restore(now, wall)
+        self._restore(now, wall, crashed=crashed)
 
     def add(self, links: Iterable[Link]) -> int:
         """See `Frontier.add`."""
@@ -46,15 +71,18 @@ class LocalFrontier:
         self._commit(changes)
         return fresh
 
-    def take(self, room: int, now: float) -> Batch:
+    def take(self, room: int, now: float, owner: str) -> Batch:
         """See `Frontier.take`."""
+        self._deadlines[owner] = now + LEASE
+        self._reap(now)
         changes = Changes()
         closed: list[Closed] = []
-        requests = list(self._bench.take(room, now, closed))
-        for request in requests:
-            if not request.robots:
-                changes.leased.append(request.id)
-        self._leased.update(changes.leased)
+        busy = bool(self._leases)
+        requests = [
+            self._lease(request, owner)
+            for request in self._bench.take(room, now, closed, busy=busy)
+        ]
+        changes.leased = [request.id for request in requests if not request.robots]
         self._states[State.QUEUED] -= len(changes.leased)
         self._states[State.LEASED] += len(changes.leased)
         for end in closed:
@@ -71,16 +99,15 @@ class LocalFrontier:
             self._close(end.request, State.QUEUED, end.state)
         self._commit(changes)
         # Closing URLs may have opened the next level: then there is no need to wait.
-        wait = self._bench.wait(now)
-        return Batch(requests=requests, closed=closed, wait=wait, ended=self._ended())
+        wait, host = self._bench.next_visit(now)
+        return Batch(requests=requests, closed=closed, wait=wait, host=host, ended=self._ended())
 
-    def finish(self, outcomes: Sequence[Outcome], now: float) -> None:
+    def finish(self, outcomes: Sequence[Outcome], now: float) -> list[Outcome]:
         """See `Frontier.finish`."""
         changes = Changes()
-        for outcome in outcomes:
-            self._settle(outcome, now, changes)
+        refused = [outcome for outcome in outcomes if not self._settle(outcome, now, changes)]
         self._commit(changes)
-        self._leased.difference_update(settled.id for settled in changes.settled)
+        return refused
 
     def stats(self) -> Stats:
         """See `Frontier.stats`."""
@@ -91,22 +118,38 @@ class LocalFrontier:
         if not self._open:
             return
         self._open = False
-        # Where the ledger can't be written any more, opening it again gives the leases back.
-        leased = list(self._leased)
-        with suppress(StorageError):
-            self._ledger.apply(Changes(released=leased) if self._sure else Changes(returned=leased))
+        leased = [request.id for _, request in self._leases.values() if not request.robots]
+        if self._sure:  # else the next to open the ledger gives them back, and looks what is stored
+            with suppress(StorageError):
+                self._ledger.apply(Changes(released=leased))
         self._ledger.close()
 
-    def _restore(self, now: float, wall: float) -> None:
-        restored = self._ledger.restore()
+    def _lease(self, request: Request, owner: str) -> Request:
+        leased = replace(request, lease=next(self._tokens))
+        self._leases[leased.lease] = owner, leased
+        return leased
+
+    def _reap(self, now: float) -> None:
+        changes = Changes()
+        for owner in [owner for owner, end in self._deadlines.items() if end <= now]:
+            del self._deadlines[owner]
+            detail = f"nothing was heard of {owner} for {LEASE:g} s"
+            for holder, request in list(self._leases.values()):
+                if holder == owner:
+                    self._settle(lost(request, detail, self._wall + now), now, changes)
+        if changes or self._woken:
+            self._commit(changes)
+
+    def _restore(self, now: float, wall: float, *, crashed: bool) -> None:
+        restored = self._ledger.restore(crashed=crashed)
         self._seed = restored.seed
         self._last_id = restored.last_id
         self._known = KnownUrls(restored.fingerprints)
         self._states = Counter({state.value: 0 for state in State})
         self._states.update(restored.states)
         self._written = dict(self._states)
-        for depth, count in restored.open_depths.items():
-            self._bench.opened(depth, count)
+        for depth, number in restored.open_depths.items():
+            self._bench.opened(depth, number)
         for note in restored.robots:
             if wall - ROBOTS_AGE < note.at <= wall:
                 host = self._bench.host(note.host)
@@ -116,14 +159,18 @@ class LocalFrontier:
             host.tail = True
             self._bench.schedule(host)
 
-    def _settle(self, outcome: Outcome, now: float, changes: Changes) -> None:
-        request = outcome.request
+    def _settle(self, outcome: Outcome, now: float, changes: Changes) -> bool:
+        """Whether the outcome was taken: its request must be under lease."""
+        held = self._leases.pop(outcome.request.lease, None)
+        if held is None:
+            return False
+        request = held[1]
         host = self._bench.host(request.host)
         self._woken[host] = None
         self._bench.settle(host, outcome, now)
         if request.robots:
             self._settle_robots(outcome, now, changes)
-            return
+            return True
         changes.settled.append(
             Settled(
                 id=request.id,
@@ -141,11 +188,12 @@ class LocalFrontier:
         if outcome.state is State.QUEUED:
             self._states[State.LEASED] -= 1
             self._states[State.QUEUED] += 1
-            lost = request.lost + (outcome.reason == Reason.LOST)
-            again = replace(request, attempt=request.attempt + 1, lost=lost)
+            losses = request.lost + (outcome.reason == Reason.LOST)
+            again = replace(request, attempt=request.attempt + 1, lost=losses)
             self._bench.push(host, again, now + outcome.retry_in)
         else:
             self._close(request, State.LEASED, outcome.state)
+        return True
 
     def _settle_robots(self, outcome: Outcome, now: float, changes: Changes) -> None:
         learnt = self._bench.answered(outcome, now)

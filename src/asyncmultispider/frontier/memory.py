@@ -17,7 +17,7 @@ class Row(Struct):
     state: State
     reason: str | None = None
     attempts: int = 0
-    heard: int = 0
+    lost: int = 0
     last: Settled | None = None
 
 
@@ -30,12 +30,14 @@ class MemoryLedger:
         self.rows: dict[int, Row] = {}
         self.robots: dict[tuple[str, str], RobotsNote] = {}
 
-    def restore(self) -> Restored:
+    def restore(self, *, crashed: bool) -> Restored:
         """See `Ledger.restore`."""
         rows = self.rows.values()
         for row in rows:
             if row.state is State.LEASED:
                 row.state = State.QUEUED
+                row.attempts -= not crashed
+                row.lost += crashed
         states: dict[str, int] = {}
         depths: dict[int, int] = {}
         for row in rows:
@@ -75,14 +77,13 @@ class MemoryLedger:
         for id in changes.leased:
             self.rows[id].state = State.LEASED
             self.rows[id].attempts += 1
-        for id in (*changes.released, *changes.returned):
-            self.rows[id].state = State.QUEUED
         for id in changes.released:
+            self.rows[id].state = State.QUEUED
             self.rows[id].attempts -= 1
         for settled in changes.settled:
             row = self.rows[settled.id]
             row.state, row.reason, row.last = settled.state, settled.reason, settled
-            row.heard += settled.reason != Reason.LOST
+            row.lost += settled.reason == Reason.LOST
         for note in changes.robots:
             self.robots[note.host, note.scheme] = note
 
@@ -100,7 +101,7 @@ class MemoryLedger:
             depth=link.depth,
             hops=link.hops,
             attempt=row.attempts + 1,
-            lost=row.attempts - row.heard,
+            lost=row.lost,
             referrer=referrer.born.link.url if referrer else None,
         )
         return request, (row.last.due - self._clock() if row.last else 0.0)

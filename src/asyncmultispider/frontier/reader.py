@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 from msgspec import Struct
 
-from asyncmultispider.frontier.sqlite import APPLICATION_ID
+from asyncmultispider.frontier.sqlite import FORMAT
 from asyncmultispider.sqlite import read_database, storage_errors
 
 
@@ -120,7 +120,7 @@ class LedgerReader:
 @contextmanager
 def reading(path: Path) -> Iterator[LedgerReader]:
     """Open the ledger at `path` for reading."""
-    db = read_database(path, APPLICATION_ID)
+    db = read_database(path, FORMAT)
     try:
         with storage_errors(path), db:  # one transaction: one moment of a crawl that goes on
             yield LedgerReader(db)

@@ -5,7 +5,7 @@ so writing stays sequential however large the crawl. Which URLs are known is not
 file but of the set in memory, which is read back from here on opening.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from secrets import randbits
 from time import time
@@ -13,9 +13,14 @@ from time import time
 from asyncmultispider.errors import StorageError
 from asyncmultispider.frontier.base import Changes, Restored, RobotsNote
 from asyncmultispider.model import Request, State
-from asyncmultispider.sqlite import close_database, open_database, read_database, storage_errors
-
-APPLICATION_ID = 0x414D5346  # "AMSF"
+from asyncmultispider.retry import MAX_RETRY_AFTER
+from asyncmultispider.sqlite import (
+    Format,
+    close_database,
+    open_database,
+    read_database,
+    storage_errors,
+)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -33,7 +38,8 @@ CREATE TABLE IF NOT EXISTS urls(
     due REAL NOT NULL DEFAULT 0,
     status INTEGER,
     at REAL,
-    elapsed REAL
+    elapsed REAL,
+    lost INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS queued ON urls(host, depth, id) WHERE state = 'queued';
 CREATE TABLE IF NOT EXISTS tries(
@@ -46,22 +52,39 @@ CREATE TABLE IF NOT EXISTS robots(
 ) WITHOUT ROWID;
 """
 
+TO_2 = """
+CREATE INDEX IF NOT EXISTS tries_of ON tries(url_id);
+ALTER TABLE urls ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
+UPDATE urls SET lost = max(0, attempts - (state = 'leased') - (
+    SELECT count(*) FROM tries t WHERE t.url_id = urls.id AND t.reason IS NOT 'lost'))
+WHERE state IN ('queued', 'leased') AND attempts > 0;
+"""
+"""Format 1 did not keep the number of lost tries; it counted the others."""
+
+FORMAT = Format(application_id=0x414D5346, schema=SCHEMA, version=2, upgrades={1: TO_2})  # "AMSF"
+
 INSERT = """INSERT INTO urls(id, state, reason, url, host, depth, hops, referrer, fingerprint)
 VALUES(?,?,?,?,?,?,?,?,?)"""
 LEASE = """UPDATE urls SET state='leased', attempts=attempts+1
 WHERE id IN (SELECT value FROM json_each(?))"""
 RELEASE = "UPDATE urls SET state='queued', attempts=attempts-1 WHERE id=? AND state='leased'"
-RETURN = "UPDATE urls SET state='queued' WHERE id=? AND state='leased'"
-SETTLE = "UPDATE urls SET state=?, reason=?, status=?, at=?, elapsed=?, due=? WHERE id=?"
+SETTLE = """UPDATE urls
+SET state=?1, reason=?2, status=?3, at=?4, elapsed=?5, due=?6, lost=lost+(?2 IS 'lost')
+WHERE id=?7"""
+TRIES_LOST = """INSERT INTO tries(url_id, at, elapsed, reason, detail)
+SELECT id, ?, 0, 'lost', 'the crawl was killed' FROM urls WHERE state='leased'"""
+LOSE_ALL = "UPDATE urls SET state='queued', lost=lost+1 WHERE state='leased'"
+RELEASE_ALL = "UPDATE urls SET state='queued', attempts=attempts-1 WHERE state='leased'"
+REQUEUE = """UPDATE urls
+SET state='queued', reason=NULL, attempts=0, lost=0, due=0, status=NULL, at=NULL, elapsed=NULL
+WHERE id=?"""
 TRY = "INSERT INTO tries(url_id, at, elapsed, reason, status, detail) VALUES(?,?,?,?,?,?)"
 ROBOTS = "INSERT OR REPLACE INTO robots(host, scheme, at, text) VALUES(?,?,?,?)"
 RULES = "SELECT text FROM robots WHERE host=? AND scheme=?"
 NOTES = """SELECT host, scheme, at, text FROM robots
 WHERE host IN (SELECT host FROM urls WHERE state='queued')"""
 LOAD = """
-SELECT id, url, host, depth, hops, attempts,
-       CASE attempts WHEN 0 THEN 0 ELSE attempts - (
-           SELECT count(*) FROM tries t WHERE t.url_id = urls.id AND t.reason IS NOT 'lost') END,
+SELECT id, url, host, depth, hops, attempts, lost,
        (SELECT r.url FROM urls r WHERE r.id = urls.referrer), due
 FROM urls INDEXED BY queued
 WHERE state='queued' AND host=? AND (depth, id) > (?, ?) ORDER BY depth, id LIMIT ?"""
@@ -73,7 +96,8 @@ class SqliteLedger:
     def __init__(self, path: Path, clock: Callable[[], float] = time) -> None:
         self._path = path
         self._clock = clock
-        self._db = open_database(path, APPLICATION_ID, SCHEMA)
+        # Not `durable`: what a power cut undoes here, done and links together, is fetched again.
+        self._db = open_database(path, FORMAT)
         with storage_errors(path):
             self._db.execute(
                 "INSERT OR IGNORE INTO meta VALUES('seed', ?)", (_signed(randbits(64)),)
@@ -90,11 +114,34 @@ class SqliteLedger:
         with storage_errors(self._path):
             self._db.execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))
 
-    def restore(self) -> Restored:
+    def in_hand(self) -> list[str]:
+        """The URLs that are leased. Nobody can hold them any more when the file is opened."""
+        with storage_errors(self._path):
+            return [url for (url,) in self._db.execute("SELECT url FROM urls WHERE state='leased'")]
+
+    def done(self) -> Iterator[tuple[int, str]]:
+        """The (id, URL) of all that are done."""
+        with storage_errors(self._path):
+            yield from self._db.execute("SELECT id, url FROM urls WHERE state='done'")
+
+    def count_done(self) -> int:
+        """How many are done."""
+        with storage_errors(self._path):
+            return int(self._db.execute("SELECT count(*) FROM urls WHERE state='done'").get)
+
+    def requeue(self, ids: Iterable[int]) -> None:
+        """Queue these as if they had never been tried."""
+        with storage_errors(self._path), self._db as db:
+            db.executemany(REQUEUE, [(id,) for id in ids])
+
+    def restore(self, *, crashed: bool) -> Restored:
         """See `Ledger.restore`."""
         db = self._db
         with storage_errors(self._path):
-            db.execute("UPDATE urls SET state='queued' WHERE state='leased'")
+            with db:
+                if crashed:
+                    db.execute(TRIES_LOST, (self._clock(),))
+                db.execute(LOSE_ALL if crashed else RELEASE_ALL)
             hosts = [
                 row[0] for row in db.execute("SELECT DISTINCT host FROM urls WHERE state='queued'")
             ]
@@ -128,7 +175,8 @@ class SqliteLedger:
                         lost=lost,
                         referrer=referrer,
                     ),
-                    due - now if due else 0.0,
+                    # The clock may have been set back: no retry waits longer than the longest.
+                    min(due - now, MAX_RETRY_AFTER) if due else 0.0,
                 )
                 for id, url, host, depth, hops, attempts, lost, referrer, due in self._db.execute(
                     LOAD, (host, *after, limit)
@@ -152,8 +200,6 @@ class SqliteLedger:
                 db.execute(LEASE, (str(changes.leased),))
             if changes.released:
                 db.executemany(RELEASE, [(id,) for id in changes.released])
-            if changes.returned:
-                db.executemany(RETURN, [(id,) for id in changes.returned])
             if changes.settled:
                 db.executemany(
                     SETTLE,
@@ -188,7 +234,7 @@ class SqliteLedger:
 
 def read_meta(path: Path, key: str) -> str | None:
     """A note about the crawl, from a ledger that somebody else may be writing."""
-    db = read_database(path, APPLICATION_ID)
+    db = read_database(path, FORMAT)
     try:
         with storage_errors(path):
             value = db.execute("SELECT value FROM meta WHERE key=?", (key,)).get

@@ -3,6 +3,8 @@
 Politeness is the order: a host sits on the heap at the time of its next visit, so nothing polls
 and nothing sleeps in a worker. Modelled on BUbiNG's workbench (Boldi et al., 2018, section 4.3).
 
+A suspect, a request that was lost too often, is set aside while anything else is out.
+
 Always true: a host is on the heap exactly when it has something to hand out, a free slot, and no
 robots.txt under way; only the heads of the queues are in memory, the rest waits in the ledger.
 """
@@ -11,9 +13,10 @@ from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from math import inf
 
-from asyncmultispider.frontier.gate import GONE, Gate, Refusal, Shelf
-from asyncmultispider.model import Closed, Outcome, Reason, Request, State
+from asyncmultispider.frontier.gate import GONE, POISONED, Gate, Refusal, Shelf
+from asyncmultispider.model import Closed, Outcome, Request, State
 from asyncmultispider.politeness import Manners, Pace
+from asyncmultispider.retry import POISON, SUSPECT
 
 HEADS = 256
 """Most requests of one host's queue that are held in memory."""
@@ -29,6 +32,7 @@ class Host:
     """A host: its pace, the head of its queue, the URLs that wait for another try, its rules."""
 
     __slots__ = (
+        "aside",
         "asking",
         "cursor",
         "gates",
@@ -41,6 +45,7 @@ class Host:
         "refusal",
         "stamp",
         "tail",
+        "waits",
     )
 
     def __init__(self, name: str, manners: Manners) -> None:
@@ -51,6 +56,8 @@ class Host:
         self.tail = False
         self.later: list[tuple[float, int, Request]] = []
         self.gates: tuple[Gate, ...] = ()  # one for each scheme
+        self.aside: list[Request] = []
+        self.waits = False
         self.asking: Gate | None = None
         self.refusal: Refusal | None = None
         self.held = False
@@ -59,7 +66,7 @@ class Host:
 
     def ready_at(self) -> float | None:
         """When it may be visited next, by the clock; None when only an event can tell."""
-        if self.asking is not None or not self.pace.free:
+        if self.asking is not None or self.waits or not self.pace.free:
             return None
         if (self.heads or self.tail) and not self.held:
             return self.pace.next_at
@@ -95,6 +102,8 @@ class Workbench:
         self._open_depths: dict[int, int] = {}
         self._held: dict[Host, None] = {}
         self._doomed: list[Host] = []
+        self._aside: dict[Host, None] = {}
+        self._alone = False
 
     def __len__(self) -> int:
         return len(self._hosts)
@@ -147,26 +156,29 @@ class Workbench:
         if ready is not None:
             heappush(self._heap, (ready, self._stamp, host))
 
-    def take(self, room: int, now: float, closed: list[Closed]) -> Iterator[Request]:
-        """Requests that may be sent now. URLs that no one may fetch are added to `closed`."""
+    def take(self, room: int, now: float, closed: list[Closed], *, busy: bool) -> Iterator[Request]:
+        """Requests that may be sent now. URLs that no one may fetch are added to `closed`.
+
+        `busy` says that some are out already.
+        """
         while self._doomed and len(closed) < CLOSED_AT_ONCE:
             self._clear(self._doomed[-1], now, closed)
             if len(closed) < CLOSED_AT_ONCE:
                 self.schedule(self._doomed.pop())
-        while room > 0 and self._next_visit() <= now and len(closed) < CLOSED_AT_ONCE:
-            host = heappop(self._heap)[2]
-            host.ready = None
-            request = self._next(host, now, closed)
-            if request is not None:
-                host.pace.start(now)
-                room -= 1
-                yield request
-            self.schedule(host)
+        self._alone = self._alone and busy
+        for request in self._visit(room, now, closed):
+            busy = True
+            yield request
+        if room > 0 and not busy and self._aside:
+            self._recall()
+            yield from self._visit(1, now, closed, suspects=True)
 
-    def wait(self, now: float) -> float | None:
-        """Seconds until a host may be visited by the clock alone; None if it takes an event."""
-        visit = now if self._doomed else self._next_visit()
-        return None if visit == inf else max(0.0, visit - now)
+    def next_visit(self, now: float) -> tuple[float | None, str | None]:
+        """Seconds until a host may be visited by the clock alone, and which; None: by an event."""
+        if self._doomed:
+            return 0.0, None
+        visit = inf if self._alone else self._next_visit()
+        return (None, None) if visit == inf else (max(0.0, visit - now), self._heap[0][2].name)
 
     def answered(self, outcome: Outcome, now: float) -> tuple[Host, str] | None:
         """Take in what asking for robots.txt gave; the host and scheme with new rules, if any."""
@@ -181,9 +193,7 @@ class Workbench:
         if answer.redirect is not None:
             if not gate.follow(answer.redirect):
                 self._learn(host, gate, None, now)
-        elif outcome.state is State.QUEUED:
-            gate.attempt += 1
-            gate.lost += outcome.reason == Reason.LOST
+        elif outcome.state is State.QUEUED and gate.again(outcome):
             host.pace.next_at = max(host.pace.next_at, now + outcome.retry_in)
         elif gate.unavailable(outcome, now):
             self._doomed.append(host)
@@ -201,7 +211,46 @@ class Workbench:
             later, host.later = host.later, []
             for _, _, request in later:
                 self._again(host, request)
+            self._fetch_back(host)
             self._doomed.append(host)
+
+    def _visit(
+        self, room: int, now: float, closed: list[Closed], *, suspects: bool = False
+    ) -> Iterator[Request]:
+        while room > 0 and not self._alone and len(closed) < CLOSED_AT_ONCE:
+            if self._next_visit() > now:
+                break
+            host = heappop(self._heap)[2]
+            host.ready = None
+            request = self._next(host, now, closed)
+            if request is not None:
+                suspect = request.lost >= SUSPECT
+                if suspect and not suspects:
+                    self._set_aside(host, request)
+                else:
+                    self._alone = suspect
+                    host.pace.start(now)
+                    room -= 1
+                    yield request
+            self.schedule(host)
+
+    def _set_aside(self, host: Host, request: Request) -> None:
+        self._aside[host] = None
+        if request.robots:
+            host.asking, host.waits = None, True
+        else:
+            host.aside.append(request)
+
+    def _recall(self) -> None:
+        for host in list(self._aside):
+            self._fetch_back(host)
+            self.schedule(host)
+
+    def _fetch_back(self, host: Host) -> None:
+        self._aside.pop(host, None)
+        aside, host.aside, host.waits = host.aside, [], False
+        for request in aside:
+            self._again(host, request)
 
     def _level(self) -> int:
         return min(depth for depth, count in self._open_depths.items() if count)
@@ -254,10 +303,13 @@ class Workbench:
         """
         while len(closed) < CLOSED_AT_ONCE and (host.heads or self._refill(host, now)):
             request = host.heads[0][2]
-            gate = self._gate_for(host, request)
-            if gate is not None and now >= gate.until:
-                return gate
-            refusal = host.refusal if gate is None else self._shelf.refuses(gate, request)
+            if request.lost >= POISON:
+                refusal: Refusal | None = POISONED
+            else:
+                gate = self._gate_for(host, request)
+                if gate is not None and now >= gate.until:
+                    return gate
+                refusal = host.refusal if gate is None else self._shelf.refuses(gate, request)
             if refusal is None:
                 return request
             heappop(host.heads)
@@ -287,7 +339,7 @@ class Workbench:
 
     def _refill(self, host: Host, now: float) -> bool:
         while host.tail and not host.heads:
-            waiting = {id for _, id, _ in host.later}
+            waiting = {id for _, id, _ in host.later} | {request.id for request in host.aside}
             limit = max(1, self._share()) + len(waiting)
             rows = self._load(host.name, host.cursor, limit)
             host.tail = len(rows) == limit

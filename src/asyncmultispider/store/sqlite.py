@@ -1,6 +1,6 @@
 """Pages, bodies and items in SQLite: `pages.db`, for anyone to query."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -9,12 +9,15 @@ import zstandard
 from msgspec import Struct, json
 
 from asyncmultispider.model import Headers, Outcome, PageRow, Reason
-from asyncmultispider.sqlite import close_database, open_database, read_database, storage_errors
+from asyncmultispider.sqlite import (
+    Format,
+    close_database,
+    open_database,
+    read_database,
+    storage_errors,
+)
 
-APPLICATION_ID = 0x414D5350  # "AMSP"
 ZSTD_LEVEL = 1
-PAGE_SIZE = 32768
-"""Bytes of a page of the file: most bodies fit into one."""
 WORTH_PACKING = 128
 """Bodies shorter than this many bytes are stored as they are."""
 
@@ -28,20 +31,30 @@ CREATE TABLE IF NOT EXISTS items(url TEXT, n INTEGER, data TEXT, UNIQUE(url, n))
 CREATE TABLE IF NOT EXISTS canonicals(url TEXT PRIMARY KEY, canonical TEXT) WITHOUT ROWID;
 """
 
+FORMAT = Format(
+    application_id=0x414D5350,  # "AMSP"
+    version=1,
+    schema=SCHEMA,
+    page_size=32768,  # most bodies fit into one
+)
+
 PAGE = "INSERT OR REPLACE INTO pages VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"
 BODY = "INSERT OR IGNORE INTO bodies VALUES(?,?,?)"
 ITEM = "INSERT OR REPLACE INTO items VALUES(?,?,?)"
 CANONICAL = "INSERT OR REPLACE INTO canonicals VALUES(?,?)"
+FORGET = "DELETE FROM pages WHERE url=? RETURNING digest"
+KEPT = """SELECT DISTINCT digest FROM pages
+WHERE digest IN (SELECT unhex(value) FROM json_each(?))"""
 
 
 class SqliteStore:
     """A `Store` in the file at `path`, made when it is not there. Processes may share the file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
         self._path = path
         # Durable, so that no page that the ledger calls done can be lost in a power cut. The
         # ledger itself may then lose its last commits: what they told is fetched again.
-        self._db = open_database(path, APPLICATION_ID, SCHEMA, page_size=PAGE_SIZE, durable=True)
+        self._db = open_database(path, FORMAT, durable=durable)
         self._packer = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
 
     def write(self, outcomes: Sequence[Outcome]) -> int:
@@ -62,11 +75,7 @@ class SqliteStore:
             return 0
         bodies = list(self._bodies(pages))  # before others have to wait for us to write
         with storage_errors(self._path), self._db as db:
-            before = db.total_changes()
-            db.executemany("DELETE FROM pages WHERE url=?", again)
-            gone = db.total_changes() - before
-            db.executemany("DELETE FROM canonicals WHERE url=?", again)
-            db.executemany("DELETE FROM items WHERE url=?", again)
+            gone = self._forget(again)
             db.executemany(BODY, bodies)
             db.executemany(PAGE, map(_page_row, pages))
             canonicals = [(p.url, p.canonical) for p in pages if p.canonical not in (None, p.url)]
@@ -74,7 +83,21 @@ class SqliteStore:
                 db.executemany(CANONICAL, canonicals)
             if items:
                 db.executemany(ITEM, items)
-        return len(pages) - gone
+            self._purge(gone)
+        return len(pages) - len(gone)
+
+    def drop(self, urls: Iterable[str]) -> int:
+        """Remove the pages and items of these; how many pages there were."""
+        with storage_errors(self._path), self._db:
+            gone = self._forget([(url,) for url in urls])
+            self._purge(gone)
+        return len(gone)
+
+    def urls(self) -> Iterator[str]:
+        """The URLs of all pages."""
+        with storage_errors(self._path):
+            for (url,) in self._db.execute("SELECT url FROM pages"):
+                yield url
 
     def count(self) -> int:
         """The number of pages that are stored."""
@@ -84,6 +107,24 @@ class SqliteStore:
     def close(self) -> None:
         """See `Store.close`."""
         close_database(self._db, self._path)
+
+    def _forget(self, urls: Sequence[tuple[str]]) -> list[bytes]:
+        """Delete their pages and items; the digests of these pages."""
+        if not urls:
+            return []
+        db = self._db
+        gone = [digest for (digest,) in db.executemany(FORGET, urls)]
+        db.executemany("DELETE FROM canonicals WHERE url=?", urls)
+        db.executemany("DELETE FROM items WHERE url=?", urls)
+        return gone
+
+    def _purge(self, digests: list[bytes]) -> None:
+        """Delete those of the bodies that no page has any more. Reads all pages: it is rare."""
+        if digests:
+            wanted = json.encode([digest.hex() for digest in digests]).decode()
+            kept = {digest for (digest,) in self._db.execute(KEPT, (wanted,))}
+            loose = [(digest,) for digest in digests if digest not in kept]
+            self._db.executemany("DELETE FROM bodies WHERE digest=?", loose)
 
     def _bodies(self, pages: Sequence[PageRow]) -> Iterator[tuple[bytes, str, bytes]]:
         # To pack the few that are stored already costs less than to ask about all.
@@ -119,7 +160,7 @@ class StoredPage(Struct, frozen=True, kw_only=True):
 def read_pages(path: Path) -> Iterator[StoredPage]:
     """All pages of a store, in the order in which they were stored."""
     unpacker = zstandard.ZstdDecompressor()
-    db = read_database(path, APPLICATION_ID)
+    db = read_database(path, FORMAT)
     try:
         with storage_errors(path):
             for *fields, encoding, body in db.execute(
@@ -135,7 +176,7 @@ def read_pages(path: Path) -> Iterator[StoredPage]:
 
 def read_items(path: Path) -> Iterator[tuple[str, str]]:
     """All items of a store as (URL, JSON), in order."""
-    db = read_database(path, APPLICATION_ID)
+    db = read_database(path, FORMAT)
     try:
         with storage_errors(path):
             yield from db.execute("SELECT url, data FROM items ORDER BY rowid")
@@ -145,7 +186,7 @@ def read_items(path: Path) -> Iterator[tuple[str, str]]:
 
 def totals(path: Path) -> tuple[int, int]:
     """The number of pages of a store, and of the bytes of their bodies."""
-    db = read_database(path, APPLICATION_ID)
+    db = read_database(path, FORMAT)
     try:
         with storage_errors(path):
             pages, stored = db.execute("SELECT count(*), coalesce(sum(size), 0) FROM pages").get

@@ -25,7 +25,7 @@ class Driver:
     def offer(self, room: int = 1000) -> Batch:
         """Take a batch, and see that it is right."""
         before = self.frontier.stats().states
-        batch = self.frontier.take(room, self.clock.monotonic())
+        batch = self.frontier.take(room, self.clock.monotonic(), "driver")
         self.leased += batch.requests
         self.closed += batch.closed
         assert len(batch.requests) <= room
@@ -49,7 +49,7 @@ class Driver:
 
     def finish(self, *outcomes: Outcome) -> None:
         """Settle requests."""
-        self.frontier.finish(outcomes, self.clock.monotonic())
+        assert not self.frontier.finish(outcomes, self.clock.monotonic()), "a lease was refused"
         for outcome in outcomes:
             self.leased.remove(outcome.request)
 

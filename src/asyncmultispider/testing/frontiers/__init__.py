@@ -3,12 +3,13 @@
 from asyncmultispider.testing.frontiers.admission import AdmissionTests
 from asyncmultispider.testing.frontiers.crowds import CrowdTests
 from asyncmultispider.testing.frontiers.durable import DurableTests
+from asyncmultispider.testing.frontiers.leases import LeaseTests
 from asyncmultispider.testing.frontiers.manners import MannersTests
 from asyncmultispider.testing.frontiers.order import OrderTests
 from asyncmultispider.testing.frontiers.rules import RobotsTests
 
 
-class FrontierSuite(AdmissionTests, MannersTests, OrderTests, RobotsTests, CrowdTests):
+class FrontierSuite(AdmissionTests, MannersTests, OrderTests, RobotsTests, CrowdTests, LeaseTests):
     """Subclass it, and give it a `make_frontier`. The tests close what they made."""
 
 
