@@ -114,7 +114,7 @@ class Bench:
         taken: list[Request] = []
         while len(taken) < count:
             self._now += 1
-            taken += self.frontier.take(count - len(taken), self._now).requests
+            taken += self.frontier.take(count - len(taken), self._now, "bench").requests
         return taken
 
     def _link(self, number: int, depth: int) -> Link:

@@ -380,7 +380,7 @@ def _answer(
     frontier: LocalFrontier, clock: Iterator[int], count: int, answer: Callable[[Request], Outcome]
 ) -> None:
     while count > 0:
-        requests = frontier.take(min(count, 256), next(clock)).requests
+        requests = frontier.take(min(count, 256), next(clock), "bench").requests
         frontier.finish([answer(request) for request in requests], next(clock))
         count -= len(requests)
 

@@ -2,6 +2,7 @@
 
     python -m benchmarks.peers --site DIR [--rounds 3] [--only us,wget2,scrapy] [--start PATH]
     python -m benchmarks.peers --site DIR --only us,threads,processes      # our own engines
+    python -m benchmarks.peers --site DIR --only us,normal,unsafe          # what safety costs
 
 `DIR` is a folder of HTML, such as /usr/share/doc/python3/html. nginx (one process) serves it on
 a loopback port; the crawlers take turns (us, wget2, scrapy, us, wget2, ...), each run with a new
@@ -20,6 +21,7 @@ How the figures are counted:
 The crawlers don't do the same work. wget2 writes plain files and also fetches what pages need
 (images, CSS, scripts): more pages, and cheaper ones, so look at `HTML` too. Scrapy stores nothing.
 We keep the ledger, compressed bodies and the row of each page. Nobody asks for robots.txt.
+`normal` is us with `--sync normal`, `unsafe` that with leases in memory alone.
 """
 
 import argparse
@@ -76,9 +78,9 @@ class Peer:
     fine: tuple[int, ...] = (0,)
 
 
-def _us(*engine: str) -> Callable[[str, Path], list[str]]:
+def _us(*engine: str, module: str = "asyncmultispider") -> Callable[[str, Path], list[str]]:
     def command(url: str, folder: Path) -> list[str]:
-        program = [sys.executable, "-m", "asyncmultispider", "crawl", url]
+        program = [sys.executable, "-m", module, "crawl", url]
         pace = ["--per-host", "64", "--delay-factor", "0", "--ignore-robots", "-c", "64"]
         return [*program, "--dir", str(folder / "us"), *pace, *engine, "--json", "-q"]
 
@@ -110,6 +112,12 @@ PEERS = {
     "us": _engine(),
     "threads": _engine("--engine", "threads"),
     "processes": _engine("--engine", "processes", "-j", "2", "--per-host", "128"),
+    "normal": _engine("--sync", "normal"),
+    "unsafe": Peer(
+        command=_us("--sync", "normal", module="benchmarks._unsafe"),
+        installed=_module("asyncmultispider"),
+        get="pip install -e .",
+    ),
     "wget2": Peer(
         command=_wget2,
         installed=lambda: shutil.which("wget2") is not None,
@@ -260,7 +268,13 @@ def table(runs: list[Run]) -> str:
         f"{'CPU us/page':>13} {'[min-max]':16}{'peak MB':>8}{'CPU, us = 1':>13}"
     ]
     lines += [_row(name, good[name], cost) for name in cost]
-    ratios = [("us", "wget2"), ("scrapy", "us"), ("scrapy", "wget2")]
+    ratios = [
+        ("us", "normal"),
+        ("us", "unsafe"),
+        ("us", "wget2"),
+        ("scrapy", "us"),
+        ("scrapy", "wget2"),
+    ]
     lines += [""] + [
         f"{a} / {b} = {cost[a] / cost[b]:.2f}" for a, b in ratios if a in cost and b in cost
     ]

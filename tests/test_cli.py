@@ -8,6 +8,7 @@ import signal
 import socket
 import sqlite3
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,8 +31,9 @@ COMMANDS = {
     ],
     "fetch": ["URL"],
     "status": ["DIR"],
-    "urls": ["DIR", "--state", "--host"],
-    "explain": ["DIR", "URL"],
+    "urls": ["DIR", "--state", "--reason", "--host", "--json"],
+    "explain": ["DIR", "URL", "--json"],
+    "retry": ["DIR", "--state", "--reason", "--host", "--json"],
     "export": ["DIR", "--to"],
 }
 HEAVY = {"apsw", "can_ada", "publicsuffixlist", "pycurl", "rich", "turbohtml", "zstandard"}
@@ -177,6 +179,8 @@ def test_bad_options_of_crawl_are_refused(tmp_path: Path, args: list[str]) -> No
         ["urls", "nothing-here"],
         ["explain", "nothing-here", URL],
         ["explain", "nothing-here"],
+        ["retry"],
+        ["retry", "nothing-here"],
         ["export", "nothing-here"],
         ["export", "nothing-here", "--to", "x.jsonl"],
         ["export", ".", "--to", "x.jsonl"],
@@ -335,8 +339,44 @@ def test_urls_by_state_and_host(crawled: Crawled) -> None:
     assert ledger(crawled.directory, "--host", "nobody.invalid") == {}
 
 
-def test_urls_of_an_unknown_state(crawled: Crawled) -> None:
+def test_urls_by_reason(crawled: Crawled) -> None:
+    everything = ledger(crawled.directory)
+    for reason in ("http-404", "scope", "timeout"):
+        some = ledger(crawled.directory, "--reason", reason)
+        assert some == {url: row for url, row in everything.items() if row[1] == reason}
+    assert ledger(crawled.directory, "--reason", "scope", "--state", "failed") == {}
+
+
+def test_urls_as_json(crawled: Crawled) -> None:
+    ended = run("urls", crawled.directory, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.isascii()
+    lines = {line["url"]: line for line in map(json.loads, ended.out.splitlines())}
+    everything = ledger(crawled.directory)
+    assert lines.keys() == everything.keys()
+    assert all((li["state"], li["reason"] or "") == everything[url] for url, li in lines.items())
+    new = lines[crawled.url("/new")]
+    assert datetime.fromisoformat(new.pop("at")).tzinfo is not None
+    assert new.pop("elapsed") >= 0
+    assert new == {
+        "url": crawled.url("/new"),
+        "state": "done",
+        "reason": None,
+        "host": f"127.0.0.1:{crawled.site.port}",
+        "depth": 1,
+        "hops": 1,
+        "attempts": 1,
+        "status": 200,
+        "referrer": crawled.url("/old"),
+    }
+    options = ("--state", "failed", "--reason", "reset", "--host", crawled.url("/"))
+    [broken] = run("urls", crawled.directory, "--json", *options).out.splitlines()
+    assert json.loads(broken)["url"] == crawled.url("/broken")
+
+
+def test_urls_of_an_unknown_state_or_reason(crawled: Crawled) -> None:
     assert "--state" in complaint("urls", crawled.directory, "--state", "x")
+    assert "--reason" in complaint("urls", crawled.directory, "--reason", "x")
 
 
 def test_status(crawled: Crawled) -> None:
@@ -525,11 +565,12 @@ def test_a_reader_of_our_output_may_go_away(crawled: Crawled) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        args = ("urls", str(crawled.directory))
-        ended = with_stream(f"dup2({writer}, 1)", *args, keep=(writer,))
+        for options in ([], ["--json"]):
+            args = ("urls", str(crawled.directory), *options)
+            ended = with_stream(f"dup2({writer}, 1)", *args, keep=(writer,))
+            assert ended.err == ""
     finally:
         os.close(writer)
-    assert ended.err == ""
 
 
 def test_output_to_a_full_disk(crawled: Crawled) -> None:

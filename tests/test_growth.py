@@ -191,7 +191,7 @@ def test_a_host_with_nothing_left_takes_little_memory() -> None:
     tracemalloc.start()
     driver.frontier._ledger.apply = lambda changes: None  # memory of the frontier alone
     driver.frontier.add(map(link, urls))
-    while requests := driver.frontier.take(100, 0.0).requests:
+    while requests := driver.frontier.take(100, 0.0, "test").requests:
         driver.frontier.finish([rules(r) if r.robots else done(r) for r in requests], 0.0)
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

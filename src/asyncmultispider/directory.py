@@ -97,9 +97,10 @@ def is_running(directory: Path) -> bool:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[Lock]:
+def locked(directory: Path, *, visit: bool = False) -> Iterator[Lock]:
     """Make the directory ours alone. The lock ends with the process, however it ends.
 
+    After a `visit` the next to lock it still learns whether a crawl was killed here.
     Raises `UsageError` when somebody else has it, `StorageError` when it can't be written.
     """
     try:
@@ -113,11 +114,13 @@ def locked(directory: Path) -> Iterator[Lock]:
         _acquire(file, directory)
         lock = Lock(file, owner(directory))
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        _write(file, json.encode(Owner(pid=os.getpid(), host=socket.gethostname(), since=now)))
+        me = Owner(pid=os.getpid(), host=socket.gethostname(), since=now)
+        _write(file, directory, json.encode(me))
         try:
             yield lock
         finally:
-            _write(file, b"")
+            left = json.encode(lock.killed) if visit and lock.killed else b""
+            _write(file, directory, left)
 
 
 def owner(directory: Path) -> Owner | None:
@@ -138,7 +141,7 @@ def _acquire(file: FileIO, directory: Path) -> None:
             holder = owner(directory)
         if (holder is not None and _lives(holder)) or monotonic() > deadline:
             who = f" ({holder})" if holder else ""
-            raise UsageError(f"another crawl is running in {str(directory)!r}{who}")
+            raise UsageError(f"another crawl is running in {str(directory)!r}{who}: stop it first")
         sleep(SOON)  # its worker processes are about to end, or somebody asked `is_running`
 
 
@@ -151,13 +154,22 @@ def _lives(owner: Owner) -> bool:
         return False
     except PermissionError:
         pass
-    return True
+    return not _is_zombie(owner.pid)
 
 
-def _write(file: FileIO, text: bytes) -> None:
+def _is_zombie(pid: int) -> bool:
+    """Whether it is dead, and its parent (a container's first process, say) does not look."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(") ")[2].startswith("Z")
+
+
+def _write(file: FileIO, directory: Path, text: bytes) -> None:
     try:
         file.truncate(0)
         file.seek(0)
         file.write(text)
     except OSError as error:
-        raise StorageError(f"can't write the file 'lock': {error.strerror}") from error
+        raise StorageError(f"{str(directory / LOCK)!r}: {error.strerror}") from error

@@ -1,17 +1,43 @@
 """Writing what a crawl stored to other formats."""
 
+import fcntl
+import json as any_text
 import os
 from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from typing import BinaryIO
 
-from msgspec import Raw, json, structs
+from msgspec import Raw, Struct, convert, json, structs
 
 from asyncmultispider.errors import StorageError, UsageError
 from asyncmultispider.page.content import decode_text
 from asyncmultispider.store.sqlite import StoredPage, read_items, read_pages
+
+OUTPUTS = "outputs"
+"""The note in the ledger that lists what the last run wrote."""
+
+
+class Exported(Struct, frozen=True, kw_only=True):
+    """A file as it was written. `path` is absolute; `sha256` is of its `bytes`, in hex."""
+
+    path: str
+    lines: int
+    bytes: int
+    sha256: str
+
+
+def listing(outputs: Sequence[Exported]) -> str:
+    """The outputs as a note for the ledger."""
+    # The name of a file may be no Unicode: this encoder can write it all the same.
+    return any_text.dumps([structs.asdict(output) for output in outputs])
+
+
+def listed(note: str) -> list[Exported]:
+    """The outputs of such a note. Raises `ValueError` when it is none."""
+    return convert(any_text.loads(note), list[Exported])
 
 
 def check_target(target: str) -> Path:
@@ -24,34 +50,81 @@ def check_target(target: str) -> Path:
     return path
 
 
-def export_jsonl(pages_db: Path, target: Path) -> int:
-    """Write the items, or the pages where there are none, as JSON lines; the number of lines.
+def export_jsonl(pages_db: Path, target: Path) -> Exported:
+    """Write the items, or the pages where there are none, as JSON lines.
 
-    The file appears whole or not at all. A page's text is in `body`, decoded; what is not text is
-    in `body_base64`. An item has the URL it came from in `url` beside its own fields in `item`.
+    The file appears whole or not at all, on the disk too. A page's text is in `body`, decoded; what
+    is not text is in `body_base64`. An item has the URL it came from in `url` beside its own fields
+    in `item`. Raises `UsageError` where it can't be written, `StorageError` when that fails.
     """
-    lines = 0
-    folder = target.parent
     try:
-        with NamedTemporaryFile(dir=folder, prefix=f".{target.name}.", delete=False) as file:
-            written = Path(file.name)
-            try:
-                for line in _lines(pages_db):
-                    file.write(line)
-                    file.write(b"\n")
-                    lines += 1
-                file.flush()
-                written.chmod(0o666 & ~_umask())
-                written.replace(target)
-            except BaseException:
-                with suppress(OSError):
-                    written.unlink()
-                raise
+        with _replacing(target) as file:
+            return _write(_lines(pages_db), file, target)
+    except BlockingIOError:
+        raise UsageError(f"another process is writing {str(target)!r}") from None
     except (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError) as error:
         raise UsageError(f"can't write {str(target)!r}: {error.strerror}") from None
     except OSError as error:
         raise StorageError(f"can't write {str(target)!r}: {error.strerror}") from error
-    return lines
+
+
+def _write(lines: Iterable[bytes], file: BinaryIO, target: Path) -> Exported:
+    count, digest = 0, sha256()
+    for line in lines:
+        line += b"\n"
+        file.write(line)
+        digest.update(line)
+        count += 1
+    path = str(target.absolute())
+    return Exported(path=path, lines=count, bytes=file.tell(), sha256=digest.hexdigest())
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of `target` when the block ends well."""
+    part = target.with_name(f".{target.name}.part")
+    with _open_alone(part) as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            part.replace(target)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink()
+            raise
+    _sync_folder(target.parent)
+
+
+def _open_alone(part: Path) -> BinaryIO:
+    """Make it, and lock it: what another process is writing there is not ours to rename."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    while True:
+        with ExitStack() as stack:
+            file = stack.enter_context(os.fdopen(os.open(part, flags, 0o666), "wb"))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = _is_at(part, file)
+            if ours and not file.seek(0, os.SEEK_END):
+                stack.pop_all()
+                return file
+            if ours:  # of a process that was killed
+                part.unlink()
+
+
+def _is_at(path: Path, file: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(PermissionError):  # one may write there, but not read
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _lines(pages_db: Path) -> Iterator[bytes]:
@@ -73,9 +146,3 @@ def _page_line(page: StoredPage) -> bytes:
     else:
         fields["body_base64"] = b64encode(page.body).decode()
     return json.encode(fields)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

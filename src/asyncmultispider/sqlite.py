@@ -17,6 +17,8 @@ class Format(Struct, frozen=True, kw_only=True):
     """What tells one kind of our files from another, and its tables at this `version`.
 
     `upgrades` lead from an older version to the next. The version is in `PRAGMA user_version`.
+    With `checked` all of a file is looked through before it is opened for writing: some 0.2 s for
+    a million rows.
     """
 
     application_id: int
@@ -24,6 +26,7 @@ class Format(Struct, frozen=True, kw_only=True):
     schema: str
     upgrades: Mapping[int, str] = {}
     page_size: int = 4096
+    checked: bool = False
 
 
 def open_database(path: Path, format: Format, *, durable: bool = False) -> apsw.Connection:
@@ -90,12 +93,20 @@ def read_database(path: Path, format: Format) -> apsw.Connection:
 
 
 def check_database(path: Path, format: Format) -> None:
-    """Raise `UsageError` when there is a file at `path` that is not a database of ours."""
+    """Raise `UsageError` when the file at `path` is not a database of ours, or is damaged."""
     if path.exists():
         db = _connect(path, apsw.SQLITE_OPEN_READONLY)
         try:
             with storage_errors(path):
                 _version(db, path, format)
+                if format.checked and db.execute("PRAGMA quick_check(1)").get != "ok":
+                    raise apsw.CorruptError("pages of it make no sense")
+        except StorageError as error:
+            if isinstance(error.__cause__, apsw.CorruptError):
+                raise UsageError(
+                    f"{error}; it was left as it is: bring back a copy of it, or use another --dir"
+                ) from None
+            raise
         finally:
             db.close()
 
@@ -109,6 +120,8 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise UsageError(
             f"{str(path)!r} is not a file of this program; it was left as it is"
         ) from None
+    except apsw.CorruptError as error:
+        raise StorageError(f"{str(path)!r} is damaged: {error}") from error
     except apsw.Error as error:
         raise StorageError(f"{str(path)!r}: {error}") from error
 

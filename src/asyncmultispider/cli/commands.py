@@ -19,6 +19,12 @@ FINISHED, NO_PAGES, WRONG_USAGE, STORAGE_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 USUAL = Settings(seeds=("http://localhost/",))
 """The settings of a crawl for which nothing is said."""
 DIRECTORY = click.argument("directory", metavar="DIR", type=click.Path(file_okay=False))
+REASON = click.option(
+    "--reason", metavar="R", help="Only URLs that ended so: timeout, robots, http-404, ..."
+)
+HOST = click.option(
+    "--host", metavar="H", help="Only URLs of this host (with :port where it has one)."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -265,22 +271,58 @@ def status(directory: str, as_json: bool) -> None:
     metavar="S",
     help="Only URLs in this state: queued, leased, done, failed, skipped, suspended.",
 )
-@click.option("--host", metavar="H", help="Only URLs of this host (with :port where it has one).")
-def urls(directory: str, state: str | None, host: str | None) -> None:
+@REASON
+@HOST
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, with more fields.")
+def urls(
+    directory: str, state: str | None, reason: str | None, host: str | None, as_json: bool
+) -> None:
     """Print the ledger: a line per URL with state, reason and url, tabs between."""
     from asyncmultispider.cli.books import urls_command
 
-    urls_command(directory, state, host)
+    urls_command(directory, state, reason, host, as_json)
 
 
 @cli.command()
 @DIRECTORY
 @click.argument("url")
-def explain(directory: str, url: str) -> int:
-    """Tell everything known of one URL: how it was found, its tries, why it ended so."""
-    from asyncmultispider.cli.books import explain_command
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+def explain(directory: str, url: str, as_json: bool) -> int:
+    """Tell everything known of one URL: how it was found, its tries, why it ended so.
 
-    return explain_command(directory, url)
+    Exit code 1 when the crawl never heard of it: then why it would be refused, or that no page
+    linked to it.
+    """
+    from asyncmultispider.cli.explain import explain_command
+
+    return explain_command(directory, url, as_json)
+
+
+@cli.command()
+@DIRECTORY
+@click.option(
+    "--state",
+    metavar="S",
+    help="URLs in this state: failed, suspended, or skipped (for robots or noindex).  "
+    "[default: that of --reason, or failed]",
+)
+@REASON
+@HOST
+@click.option("--json", "as_json", is_flag=True, help='Print {"queued": N}.')
+def retry(**options: Any) -> int:
+    """Queue URLs again that ended without a page; the crawl's own command then fetches them.
+
+    They get all their tries anew, and robots.txt is asked for again where it was in the way.
+    Exit code 1 when there were none.
+
+    \b
+    asyncmultispider retry DIR                          all that failed
+    asyncmultispider retry DIR --reason http-503
+    asyncmultispider retry DIR --state suspended --host example.com
+    """
+    from asyncmultispider.cli.retry import retry_command
+
+    return retry_command(**options)
 
 
 @cli.command()

@@ -89,6 +89,13 @@ class RobotsNote(Struct, frozen=True, kw_only=True, gc=False):
     at: float
 
 
+class Rest(Struct, frozen=True, kw_only=True, gc=False):
+    """A host is left alone until the Unix time `until`: it asked for it, or faltered."""
+
+    host: str
+    until: float
+
+
 class Changes(Struct, kw_only=True):
     """One atomic step of the ledger. Leases that are `released` count as no try."""
 
@@ -97,6 +104,7 @@ class Changes(Struct, kw_only=True):
     released: list[int] = []
     settled: list[Settled] = []
     robots: list[RobotsNote] = []
+    rests: list[Rest] = []
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__struct_fields__)
@@ -105,7 +113,7 @@ class Changes(Struct, kw_only=True):
 class Restored(Struct, kw_only=True):
     """What a ledger holds when it is opened: everything but the rows themselves.
 
-    `seed` is that of the fingerprints; `hosts` have queued rows, and `robots` is of these;
+    `seed` is that of the fingerprints; `hosts` have queued rows; `robots` and `rests` are of these;
     `open_depths` counts the rows that are not final, by depth. The iterators are for once.
     """
 
@@ -115,6 +123,7 @@ class Restored(Struct, kw_only=True):
     open_depths: dict[int, int]
     states: dict[str, int]
     robots: Iterator[RobotsNote]
+    rests: list[Rest]
     fingerprints: Iterator[int]
 
 

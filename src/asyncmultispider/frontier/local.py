@@ -17,6 +17,7 @@ from asyncmultispider.frontier.base import (
     Born,
     Changes,
     Ledger,
+    Rest,
     RobotsNote,
     Settled,
     Stats,
@@ -27,6 +28,7 @@ from asyncmultispider.frontier.known import KnownUrls
 from asyncmultispider.frontier.workbench import Host, Workbench
 from asyncmultispider.model import Batch, Closed, Link, Outcome, Reason, Request, State
 from asyncmultispider.politeness import Manners
+from asyncmultispider.retry import MAX_RETRY_AFTER
 from asyncmultispider.robots import product_token
 from asyncmultispider.settings import Settings
 from asyncmultispider.urls import fingerprint
@@ -154,6 +156,10 @@ class LocalFrontier:
             if wall - ROBOTS_AGE < note.at <= wall:
                 host = self._bench.host(note.host)
                 self._bench.rule(host, note.scheme, note.text, now - (wall - note.at))
+        for rest in restored.rests:  # a clock that was set back makes nobody wait for days
+            left = min(rest.until - wall, MAX_RETRY_AFTER)
+            if left > 0:
+                self._bench.host(rest.host).pace.next_at = now + left
         for name in restored.hosts:
             host = self._bench.host(name)
             host.tail = True
@@ -168,6 +174,9 @@ class LocalFrontier:
         host = self._bench.host(request.host)
         self._woken[host] = None
         self._bench.settle(host, outcome, now)
+        if outcome.overloaded or outcome.wait:
+            until = self._wall + host.pace.next_at
+            changes.rests.append(Rest(host=host.name, until=until))
         if request.robots:
             self._settle_robots(outcome, now, changes)
             return True

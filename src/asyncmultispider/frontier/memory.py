@@ -6,7 +6,7 @@ from time import time
 
 from msgspec import Struct
 
-from asyncmultispider.frontier.base import Born, Changes, Restored, RobotsNote, Settled
+from asyncmultispider.frontier.base import Born, Changes, Rest, Restored, RobotsNote, Settled
 from asyncmultispider.model import FINAL, Reason, Request, State
 
 
@@ -29,6 +29,7 @@ class MemoryLedger:
         self._seed = randbits(64)
         self.rows: dict[int, Row] = {}
         self.robots: dict[tuple[str, str], RobotsNote] = {}
+        self.rests: dict[str, Rest] = {}
 
     def restore(self, *, crashed: bool) -> Restored:
         """See `Ledger.restore`."""
@@ -51,6 +52,7 @@ class MemoryLedger:
             hosts=sorted(hosts),
             open_depths=depths,
             states=states,
+            rests=[rest for rest in self.rests.values() if rest.host in hosts],
             robots=(note for note in self.robots.values() if note.host in hosts),
             fingerprints=(row.born.fingerprint for row in rows),
         )
@@ -86,6 +88,8 @@ class MemoryLedger:
             row.lost += settled.reason == Reason.LOST
         for note in changes.robots:
             self.robots[note.host, note.scheme] = note
+        for rest in changes.rests:
+            self.rests[rest.host] = rest
 
     def close(self) -> None:
         """See `Ledger.close`."""

@@ -1,14 +1,20 @@
 """Reading a ledger that another process may be writing: for `status`, `urls` and `explain`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import apsw
 from msgspec import Struct
 
 from asyncmultispider.frontier.sqlite import FORMAT
+from asyncmultispider.model import State
+from asyncmultispider.settings import without_user
 from asyncmultispider.sqlite import read_database, storage_errors
+from asyncmultispider.urls import host_of
+
+Row = TypeVar("Row", bound=Struct)
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -30,13 +36,18 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class Try(Struct, frozen=True, kw_only=True):
-    """A try that did not give a page."""
+    """A try of a URL. `reason` says why it gave no page, and is None where it gave one."""
 
     at: float
     elapsed: float
     reason: str | None
     status: int | None
     detail: str | None
+
+
+_COLUMNS = ", ".join(Entry.__struct_fields__)
+_CHOSEN = """WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR host = ?2)
+AND (?3 IS NULL OR reason = ?3) ORDER BY id"""
 
 
 class LedgerReader:
@@ -72,36 +83,81 @@ class LedgerReader:
             ).get
         )
 
-    def rows(self, state: str | None, host: str | None) -> Iterator[tuple[str, str | None, str]]:
-        """(state, reason, url) in the order of discovery."""
-        return self._db.execute(
-            "SELECT state, reason, url FROM urls WHERE (?1 IS NULL OR state = ?1) "
-            "AND (?2 IS NULL OR host = ?2) ORDER BY id",
-            (state, host),
-        )
+    def rows(
+        self, state: str | None = None, host: str | None = None, reason: str | None = None
+    ) -> Iterator[tuple[str, str | None, str]]:
+        """(state, reason, url) in the order of discovery; None lets all through."""
+        query = f"SELECT state, reason, url FROM urls {_CHOSEN}"  # noqa: S608 - our own words
+        return self._db.execute(query, (state, host, reason))
+
+    def entries(
+        self, state: str | None = None, host: str | None = None, reason: str | None = None
+    ) -> Iterator[tuple[Entry, str | None]]:
+        """The same rows whole, with the URL of the page that linked to each."""
+        referrer = "(SELECT r.url FROM urls r WHERE r.id = urls.referrer)"
+        query = f"SELECT {_COLUMNS}, {referrer} FROM urls {_CHOSEN}"  # noqa: S608 - our own words
+        for *row, above in self._db.execute(query, (state, host, reason)):
+            yield _struct(Entry, row), above
 
     def find(self, url: str) -> Entry | None:
-        """The row of a canonical URL. Reads the whole table: some seconds for ten million rows."""
-        return self._entry("url = ?", url)
+        """The row of a canonical URL, also where its user and password are hidden.
+
+        Reads the whole table: some seconds for ten million rows.
+        """
+        entry = self._entry("url = ?", url)
+        if entry is not None or without_user(url) != url:
+            return entry
+        query = "SELECT id, url FROM urls WHERE host = ? AND instr(url, '@')"
+        for id, known in self._db.execute(query, (host_of(url),)):
+            if without_user(known) == url:
+                return self._entry("id = ?", id)
+        return None
 
     def chain(self, entry: Entry) -> list[Entry]:
         """The pages that led to it, from a seed down to the page that linked to it."""
         found: list[Entry] = []
         while entry.referrer:
             above = self._entry("id = ?", entry.referrer)
-            if above is None:
+            if above is None or above.id >= entry.id:  # no ledger of ours
                 break
             found.append(above)
             entry = above
         return found[::-1]
 
     def tries(self, entry: Entry) -> list[Try]:
-        """Its tries that did not give a page, the oldest first."""
+        """Its tries in order, those before a `retry` too; the last one may have given the page."""
         rows = self._db.execute(
-            "SELECT at, elapsed, reason, status, detail FROM tries WHERE url_id=? ORDER BY at",
+            "SELECT at, elapsed, reason, status, detail FROM tries WHERE url_id=? ORDER BY rowid",
             (entry.id,),
         )
-        return [Try(**dict(zip(Try.__struct_fields__, row, strict=True))) for row in rows]
+        tries = [_struct(Try, row) for row in rows]
+        if entry.state == State.DONE and entry.at is not None:
+            tries.append(
+                Try(
+                    at=entry.at,
+                    elapsed=entry.elapsed or 0.0,
+                    reason=None,
+                    status=entry.status,
+                    detail=None,
+                )
+            )
+        return tries
+
+    def ahead(self, entry: Entry) -> int:
+        """How many queued URLs of its host come before it, by rank."""
+        return int(
+            self._db.execute(
+                "SELECT count(*) FROM urls "
+                "WHERE state='queued' AND host=? AND (depth, id) < (?, ?)",
+                (entry.host, entry.depth, entry.id),
+            ).get
+        )
+
+    def left(self) -> int:
+        """The number of URLs that are not final yet."""
+        return int(
+            self._db.execute("SELECT count(*) FROM urls WHERE state IN ('queued', 'leased')").get
+        )
 
     def robots(self, host: str, scheme: str) -> bytes | None:
         """The robots.txt of a host as last read."""
@@ -110,11 +166,10 @@ class LedgerReader:
         ).get
         return None if text is None else bytes(text)
 
-    def _entry(self, where: str, value: str | int) -> Entry | None:
-        names = Entry.__struct_fields__
-        query = f"SELECT {', '.join(names)} FROM urls WHERE {where}"  # noqa: S608 - our own words
-        row = self._db.execute(query, (value,)).fetchone()
-        return None if row is None else Entry(**dict(zip(names, row, strict=True)))
+    def _entry(self, where: str, *values: str | int) -> Entry | None:
+        query = f"SELECT {_COLUMNS} FROM urls WHERE {where}"  # noqa: S608 - our own words
+        row = self._db.execute(query, values).fetchone()
+        return None if row is None else _struct(Entry, row)
 
 
 @contextmanager
@@ -126,3 +181,7 @@ def reading(path: Path) -> Iterator[LedgerReader]:
             yield LedgerReader(db)
     finally:
         db.close()
+
+
+def _struct(kind: type[Row], row: Iterable[object]) -> Row:
+    return kind(**dict(zip(kind.__struct_fields__, row, strict=True)))

@@ -11,9 +11,8 @@ from secrets import randbits
 from time import time
 
 from asyncmultispider.errors import StorageError
-from asyncmultispider.frontier.base import Changes, Restored, RobotsNote
+from asyncmultispider.frontier.base import Changes, Rest, Restored, RobotsNote
 from asyncmultispider.model import Request, State
-from asyncmultispider.retry import MAX_RETRY_AFTER
 from asyncmultispider.sqlite import (
     Format,
     close_database,
@@ -50,6 +49,7 @@ CREATE INDEX IF NOT EXISTS tries_of ON tries(url_id);
 CREATE TABLE IF NOT EXISTS robots(
     host TEXT, scheme TEXT, at REAL NOT NULL, text BLOB NOT NULL, PRIMARY KEY(host, scheme)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rests(host TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
 """
 
 TO_2 = """
@@ -61,7 +61,13 @@ WHERE state IN ('queued', 'leased') AND attempts > 0;
 """
 """Format 1 did not keep the number of lost tries; it counted the others."""
 
-FORMAT = Format(application_id=0x414D5346, schema=SCHEMA, version=2, upgrades={1: TO_2})  # "AMSF"
+FORMAT = Format(
+    application_id=0x414D5346,  # "AMSF"
+    version=2,
+    schema=SCHEMA,
+    upgrades={1: TO_2},
+    checked=True,
+)
 
 INSERT = """INSERT INTO urls(id, state, reason, url, host, depth, hops, referrer, fingerprint)
 VALUES(?,?,?,?,?,?,?,?,?)"""
@@ -83,6 +89,9 @@ ROBOTS = "INSERT OR REPLACE INTO robots(host, scheme, at, text) VALUES(?,?,?,?)"
 RULES = "SELECT text FROM robots WHERE host=? AND scheme=?"
 NOTES = """SELECT host, scheme, at, text FROM robots
 WHERE host IN (SELECT host FROM urls WHERE state='queued')"""
+REST = "INSERT OR REPLACE INTO rests(host, until) VALUES(?,?)"
+RESTS = """SELECT host, until FROM rests
+WHERE until > ? AND host IN (SELECT host FROM urls WHERE state='queued')"""
 LOAD = """
 SELECT id, url, host, depth, hops, attempts, lost,
        (SELECT r.url FROM urls r WHERE r.id = urls.referrer), due
@@ -156,6 +165,10 @@ class SqliteLedger:
                 ),
                 states=dict(db.execute("SELECT state, count(*) FROM urls GROUP BY state")),
                 robots=self._robots(),
+                rests=[
+                    Rest(host=host, until=until)
+                    for host, until in db.execute(RESTS, (self._clock(),))
+                ],
                 fingerprints=self._fingerprints(),
             )
 
@@ -175,8 +188,7 @@ class SqliteLedger:
                         lost=lost,
                         referrer=referrer,
                     ),
-                    # The clock may have been set back: no retry waits longer than the longest.
-                    min(due - now, MAX_RETRY_AFTER) if due else 0.0,
+                    due - now if due else 0.0,
                 )
                 for id, url, host, depth, hops, attempts, lost, referrer, due in self._db.execute(
                     LOAD, (host, *after, limit)
@@ -216,6 +228,8 @@ class SqliteLedger:
                 db.executemany(TRY, tries)
             if changes.robots:
                 db.executemany(ROBOTS, [(n.host, n.scheme, n.at, n.text) for n in changes.robots])
+            if changes.rests:
+                db.executemany(REST, [(rest.host, rest.until) for rest in changes.rests])
 
     def close(self) -> None:
         """See `Ledger.close`."""

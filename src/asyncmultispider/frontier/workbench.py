@@ -16,7 +16,7 @@ from math import inf
 from asyncmultispider.frontier.gate import GONE, POISONED, Gate, Refusal, Shelf
 from asyncmultispider.model import Closed, Outcome, Request, State
 from asyncmultispider.politeness import Manners, Pace
-from asyncmultispider.retry import POISON, SUSPECT
+from asyncmultispider.retry import MAX_RETRY_AFTER, POISON, SUSPECT
 
 HEADS = 256
 """Most requests of one host's queue that are held in memory."""
@@ -346,6 +346,8 @@ class Workbench:
             for request, wait in rows:
                 host.cursor = (request.depth, request.id)
                 if request.id not in waiting:
-                    due = now + wait if wait > 0 and host.refusal is None else -inf
+                    # The clock may have been set back: no retry waits longer than the longest.
+                    waits = wait > 0 and host.refusal is None
+                    due = now + min(wait, MAX_RETRY_AFTER) if waits else -inf
                     self.push(host, request, due)
         return bool(host.heads)

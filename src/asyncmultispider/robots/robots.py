@@ -1,7 +1,7 @@
 """One robots.txt: what it says to an agent."""
 
 from asyncmultispider.robots.agents import group_name
-from asyncmultispider.robots.paths import google_path, path_of, plain_path, rfc_path
+from asyncmultispider.robots.paths import google_path, path_of, plain_path, rfc_path, rfc_pattern
 from asyncmultispider.robots.reader import Line, Reader, lines_of
 from asyncmultispider.robots.rules import Rules, readings_of
 
@@ -99,8 +99,26 @@ class Robots:
             policy = self._policies[agent] = self._policy_for(group_name(agent))
         return policy
 
+    def ban(self, url: str, agent: str) -> str | None:
+        """The rule that forbids `agent` a URL, as `Disallow: /x (User-agent: *)`, for people.
+
+        None when it is allowed. In time linear in the rules: not for every URL of a crawl.
+        """
+        if self.allows(url, agent):
+            return None
+        group = self._group(group_name(agent))
+        rules = {value for block in self._groups[group] for value, allow in block if not allow}
+        matching = [v for v in rules if not Policy(readings_of([(v, False)]), None).allows(url)]
+        if not matching:  # see `rules.MAX_WORK`
+            return f"its wildcards (User-agent: {group})"
+        decisive = max(matching, key=lambda value: (len(rfc_pattern(value)), value))
+        return f"Disallow: {decisive.decode('utf-8', 'replace')} (User-agent: {group})"
+
+    def _group(self, name: str) -> str:
+        return name if name in self._groups else "*"
+
     def _policy_for(self, name: str) -> Policy:
-        group = name if name in self._groups else "*"
+        group = self._group(name)
         blocks = self._groups.get(group, ())
         readings = readings_of(line for block in blocks for line in block)
         delay = self._delays.get(group)

@@ -4,6 +4,7 @@ from collections import Counter
 
 from asyncmultispider.frontier.base import Frontier
 from asyncmultispider.model import Reason, State
+from asyncmultispider.retry import MAX_RETRY_AFTER
 from asyncmultispider.settings import Settings
 from asyncmultispider.testing.clock import FakeClock
 from asyncmultispider.testing.driver import Driver
@@ -70,6 +71,29 @@ class DurableTests(FrontierBase):
         driver.clock.advance(40)
         (page,) = driver.take()
         assert (page.url, page.attempt) == (f"{A}/1", 2)
+        driver.frontier.close()
+
+    def test_a_host_that_asked_for_a_rest_has_it(self) -> None:
+        driver = self.drive(easy(), f"{A}/1", f"{A}/2", f"{B}/1")
+        pages = {page.url: page for page in driver.take()}
+        asked = again(pages[f"{A}/1"], 60, at=driver.clock.time(), wait=60)
+        driver.finish(asked, done(pages[f"{B}/1"], link(f"{B}/2", 1)))
+        driver = self.reopen(driver, easy(), away=20)
+        assert driver.urls() == [f"{B}/2"]
+        assert driver.pause() == 40
+        assert driver.urls() == [f"{A}/1", f"{A}/2"]
+        driver = self.reopen(driver, easy(), away=20)
+        assert len(driver.take()) == 3, "a rest that is over"
+        driver.frontier.close()
+
+    def test_a_clock_that_was_set_back_makes_nobody_wait_for_days(self) -> None:
+        driver = self.drive(easy(), f"{A}/1")
+        (page,) = driver.take()
+        driver.finish(again(page, 60, at=driver.clock.time(), wait=60))
+        driver = self.reopen(driver, easy(), away=-30 * DAY)
+        began = driver.clock.monotonic()
+        assert [page.url for page in driver.run(done)] == [f"{A}/1"]
+        assert driver.clock.monotonic() - began <= 2 * MAX_RETRY_AFTER
         driver.frontier.close()
 
     def test_lost_tries_are_remembered(self) -> None:

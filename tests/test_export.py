@@ -1,0 +1,137 @@
+"""Files that are exported appear whole or not at all."""
+
+import fcntl
+import os
+import signal
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from asyncmultispider.directory import PAGES
+from asyncmultispider.errors import StorageError, UsageError
+from asyncmultispider.export import Exported, export_jsonl, listed, listing
+from command import python
+from test_crash import SITE, make_web
+from test_crash import run as run_tree
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from asyncmultispider import export
+
+def lines(_):
+    yield b"{}" * 100_000
+    os.kill(os.getpid(), signal.SIGKILL)
+
+export._lines = lines
+export.export_jsonl(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("crawled") / "dir"
+    run_tree(directory, make_web())
+    return directory / PAGES
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out" / "pages.jsonl"
+
+
+def part_of(target: Path) -> Path:
+    return target.with_name(f".{target.name}.part")
+
+
+def check(written: Exported, target: Path) -> None:
+    data = target.read_bytes()
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+    assert written == Exported(
+        path=str(target), lines=SITE, bytes=len(data), sha256=sha256(data).hexdigest()
+    )
+    assert data.count(b"\n") == SITE
+
+
+def test_it_tells_what_it_wrote(pages: Path, target: Path) -> None:
+    check(export_jsonl(pages, target), target)
+
+
+def test_a_note_of_it_is_read_back(pages: Path, target: Path) -> None:
+    odd = target.with_name(b"\xff.jsonl".decode(errors="surrogateescape"))
+    outputs = [export_jsonl(pages, path) for path in (target, odd)]
+    assert listing(outputs).isascii()
+    assert listed(listing(outputs)) == outputs
+
+
+def test_it_is_on_the_disk_before_it_has_its_name(
+    pages: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[str, bool]] = []
+    fsync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        synced.append((str(Path(f"/proc/self/fd/{descriptor}").readlink()), target.exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    export_jsonl(pages, target)
+    assert synced == [(str(part_of(target)), False), (str(target.parent), True)]
+
+
+def test_a_failing_fsync_leaves_the_old_file(
+    pages: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    target.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StorageError, match="Input/output error"):
+        export_jsonl(pages, target)
+    assert [(path.name, path.read_bytes()) for path in target.parent.iterdir()] == [
+        (target.name, b"old")
+    ]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_its_mode_is_that_of_the_umask(pages: Path, target: Path, mask: int) -> None:
+    part_of(target).write_bytes(b"{")
+    before = os.umask(mask)
+    try:
+        export_jsonl(pages, target)
+    finally:
+        os.umask(before)
+    assert target.stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_what_a_killed_process_left_is_replaced(pages: Path, target: Path) -> None:
+    target.write_bytes(b"old")
+    killed = python(KILLED, str(pages), str(target))
+    assert killed.code == -signal.SIGKILL, killed
+    assert target.read_bytes() == b"old"
+    assert {path.name for path in target.parent.iterdir()} == {target.name, part_of(target).name}
+    check(export_jsonl(pages, target), target)
+
+
+def test_another_process_is_writing_it(pages: Path, target: Path) -> None:
+    with part_of(target).open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(UsageError, match="another process"):
+            export_jsonl(pages, target)
+    assert not target.exists()
+    check(export_jsonl(pages, target), target)
+
+
+def test_no_link_is_followed(pages: Path, target: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"mine")
+    part_of(target).symlink_to(mine)
+    with pytest.raises(StorageError, match=target.name):
+        export_jsonl(pages, target)
+    part_of(target).unlink()
+    part_of(target).hardlink_to(mine)
+    check(export_jsonl(pages, target), target)
+    assert mine.read_bytes() == b"mine"
