@@ -35,6 +35,7 @@ COMMANDS = {
     "explain": ["DIR", "URL", "--json"],
     "retry": ["DIR", "--state", "--reason", "--host", "--json"],
     "export": ["DIR", "--to"],
+    "verify": ["DIR", "--json"],
 }
 HEAVY = {"apsw", "can_ada", "publicsuffixlist", "pycurl", "rich", "turbohtml", "zstandard"}
 

@@ -22,6 +22,7 @@ from asyncmultispider.engines.processes import Processes, Reported
 from asyncmultispider.engines.threads import Threads
 from asyncmultispider.engines.worker import give_up, work
 from asyncmultispider.errors import CrawlError, StorageError, UsageError
+from asyncmultispider.export import OUTPUTS, Exported, listing
 from asyncmultispider.fetch.curl import AsyncCurlFetcher, CurlFetcher, Turns
 from asyncmultispider.fetch.guard import Guard
 from asyncmultispider.frontier.local import LocalFrontier
@@ -85,11 +86,14 @@ class Crawl:
             self.killed = self._lock.killed
             ledger = SqliteLedger(self.directory / FRONTIER)
             stack.callback(ledger.close)
+            self._ledger = ledger
             self.continued = _claim(ledger, self.settings, self.directory)
             ledger.set_meta("settings", json.encode(self._public).decode())
             self.store = SqliteStore(self.directory / PAGES, durable=self.settings.sync == "full")
             stack.callback(self.store.close)
             self.mended = mend(ledger, self.store)
+            if self.mended.requeued:  # the outputs have pages that are not done any more
+                self.note_outputs([])
             self.frontier = LocalFrontier(
                 ledger,
                 self.settings,
@@ -125,6 +129,10 @@ class Crawl:
         with suppress(StorageError):
             self._journal.note("stop", **structs.asdict(summary))
         return summary
+
+    def note_outputs(self, outputs: Sequence[Exported]) -> None:
+        """Keep in the ledger what this run wrote beside it, for `verify`. Raises `StorageError`."""
+        self._ledger.set_meta(OUTPUTS, listing(outputs))
 
     async def _run(self, stored: int, observers: Sequence[Observer]) -> Stopped:
         settings = self.settings

@@ -98,6 +98,7 @@ def check_database(path: Path, format: Format) -> None:
         db = _connect(path, apsw.SQLITE_OPEN_READONLY)
         try:
             with storage_errors(path):
+                db.set_busy_timeout(PATIENCE)
                 _version(db, path, format)
                 if format.checked and db.execute("PRAGMA quick_check(1)").get != "ok":
                     raise apsw.CorruptError("pages of it make no sense")

@@ -84,8 +84,8 @@ def export_command(directory: str, target: str) -> int:
     if not totals(where / PAGES)[0]:
         complain(f"nothing to export: no page is stored in {directory!r}")
         return NO_PAGES
-    lines = export_jsonl(where / PAGES, path)
-    print(f"{lines} lines in {one_line(target)}", file=sys.stderr)
+    written = export_jsonl(where / PAGES, path)
+    print(f"{written.lines} lines in {one_line(target)}", file=sys.stderr)
     return FINISHED
 
 

@@ -327,6 +327,20 @@ def retry(**options: Any) -> int:
 
 @cli.command()
 @DIRECTORY
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+def verify(directory: str, as_json: bool) -> int:
+    """Check the books of a crawl, also while it runs: no URL is lost, every page is what it was.
+
+    Exit codes: 0 all holds, 1 something is wrong (it is named), 2 there is no crawl, 3 a file can't
+    be read. Nothing is changed.
+    """
+    from asyncmultispider.cli.verify import verify_command
+
+    return verify_command(directory, as_json)
+
+
+@cli.command()
+@DIRECTORY
 @click.option("--to", "target", metavar="FILE.jsonl", required=True, help="Where to write.")
 def export(directory: str, target: str) -> int:
     """Write the items of a crawl, or its pages where it has none, as JSON lines."""

@@ -73,10 +73,16 @@ def crawl_command(
         tune_gc()
         with progress(crawl, quiet=quiet, verbose=verbose) as observers:
             summary = crawl.run(observers)
-    _report(summary, crawl, as_json=as_json, quiet=quiet)
-    for target in targets:
-        export_jsonl(where / PAGES, target)
+        _report(summary, crawl, as_json=as_json, quiet=quiet)
+        if summary.stopped != "failed":  # else there may be pages that the ledger knows nothing of
+            _write_outputs(crawl, targets)
     return _exit_code(summary)
+
+
+def _write_outputs(crawl: Crawl, targets: list[Path]) -> None:
+    # Until all are written the list is empty: a crash leaves none on it that has changed since.
+    crawl.note_outputs([])
+    crawl.note_outputs([export_jsonl(crawl.directory / PAGES, target) for target in targets])
 
 
 def _choose_engine(engine: EngineName | None, processes: int | None) -> EngineName:

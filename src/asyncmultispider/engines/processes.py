@@ -12,7 +12,7 @@ from running) is killed before anybody else gets what it had, so that it can't s
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from multiprocessing import get_context
@@ -59,6 +59,10 @@ class Reported:
     def add(self, more: int) -> None:
         """A worker has stored so many more pages."""
         self._more += more
+
+    def forget(self, requests: Iterable[Request]) -> None:
+        """Nobody will tell of these any more: remove what may be stored of them."""
+        self._store.write([lost(request, "", time()) for request in requests])
 
     def write(self, outcomes: Sequence[Outcome]) -> int:
         """See `Store.write`."""
@@ -246,9 +250,10 @@ class Processes:
         async for report in worker.reports():
             self._take_in(worker, report)
         code = await worker.exit_code()
-        if worker.hung_up:
-            return  # all that it stored it has told; the frontier takes back the rest as it was
-        if self._stopping and code == 0:
+        if worker.hung_up:  # the frontier takes back as it was what it did not tell of
+            if code != 0:  # killed; else it has told all that it stored
+                self._reported.forget(worker.leases.values())
+        elif self._stopping and code == 0:
             self._desk.forget(len(worker.leases))
         else:
             self._bury(worker, _how(worker, code))
