@@ -15,7 +15,7 @@ How the figures are counted:
   of the site that is not ours. doubled: those there more than once (not in the log). wrong: other
   states than the server's answers call for, bodies that are not the file's, what can't be read.
 - again: requests for URLs that were asked for before, from the server's log, by the kill that made
-  them necessary: median and most of a kill. Kills may not cost more than can be in flight: places at
+  them necessary: median and most of a kill. They may not cost more than can be in flight: places at
   the host, or in all processes together if these are fewer. A place is free again only when the
   outcome is committed, so fetched pages that wait for a commit are in it. (What one kill cost may
   be put down to its neighbour, as a request is logged when it ends.)
