@@ -245,7 +245,7 @@ class Round:
         for target in found.unexplained:
             report.trouble.append(f"nothing was killed, but asked for twice: {target}")
         # A request that was under way is logged when its line goes down, which may be after the
-        # next kill: what one cost can be put down to its neighbour, which then shows twice the most.
+        # next kill: what one cost may be put down to its neighbour, which then shows twice as much.
         each, bound = report.again, report.in_flight
         if sum(each) > bound * len(each) or max(each, default=0) > 2 * bound:
             report.trouble.append(f"kills cost more than {bound} each: {each}")
