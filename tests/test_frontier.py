@@ -89,7 +89,9 @@ RULES = "User-agent: *\nDisallow: /no"
 urls = st.builds(
     "{}/{}{}".format, st.sampled_from(HOSTS), st.sampled_from(["", "no"]), st.integers(0, 60)
 )
-links = st.lists(st.builds(link, urls, st.integers(0, 3)), max_size=30)
+links = st.lists(
+    st.builds(link, urls, st.integers(0, 3), hops=st.sampled_from([0, 0, 1])), max_size=30
+)
 
 
 class Books(RuleBasedStateMachine):
@@ -116,6 +118,7 @@ class Books(RuleBasedStateMachine):
         self.ended: dict[str, State] = {}
         self.accepted: set[str] = set()
         self.lost: Counter[str] = Counter()
+        self.depth: dict[str, int] = {}
         self.ruled: dict[tuple[str, str], bool] = {}
         self.open()
 
@@ -152,6 +155,9 @@ class Books(RuleBasedStateMachine):
             if one.url not in self.accepted:
                 self.accepted.add(one.url)
                 self.waiting[one.url] = 0.0
+                self.depth[one.url] = one.depth
+            elif self.settings.depth is not None and one.hops and one.url in self.waiting:
+                self.depth[one.url] = min(self.depth[one.url], one.depth)
 
     @rule(room=st.sampled_from([0, 1, 3, 50]), owner=st.sampled_from(["one", "one", "two"]))
     def take(self, room: int, owner: str = "one") -> None:
@@ -199,6 +205,7 @@ class Books(RuleBasedStateMachine):
             )
             return
         assert self.waiting.pop(request.url) <= self.clock.time() + 1e-6
+        assert request.depth == self.depth[request.url]
         if not self.settings.ignore_robots:
             scheme = request.url.partition(":")[0]
             assert not (self.ruled[request.host, scheme] and "/no" in request.url)
@@ -230,7 +237,8 @@ class Books(RuleBasedStateMachine):
             answers += [rules_at(request, "http://d.example/x"), rules_lost(request)]
             return data.draw(st.sampled_from([*answers, rules_lost(request, Reason.DNS)]))
         found = data.draw(links) if data.draw(st.booleans()) else []
-        page = done(request, *(link(f.url, request.depth + 1) for f in found), at=at)
+        deeper = [link(f.url, request.depth + 1 - f.hops, hops=f.hops) for f in found]
+        page = done(request, *deeper, at=at)
         bad = failed(request, overloaded=overloaded)
         return data.draw(st.sampled_from([page, page, bad, retry]))
 

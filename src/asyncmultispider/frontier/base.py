@@ -96,6 +96,14 @@ class Rest(Struct, frozen=True, kw_only=True, gc=False):
     until: float
 
 
+class Raised(Struct, frozen=True, kw_only=True, gc=False):
+    """A queued row that was found again in fewer steps: `link` and `referrer` are the new ones."""
+
+    id: int
+    link: Link
+    referrer: int
+
+
 class Changes(Struct, kw_only=True):
     """One atomic step of the ledger. Leases that are `released` count as no try."""
 
@@ -105,6 +113,7 @@ class Changes(Struct, kw_only=True):
     settled: list[Settled] = []
     robots: list[RobotsNote] = []
     rests: list[Rest] = []
+    raised: list[Raised] = []
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__struct_fields__)
@@ -138,6 +147,9 @@ class Ledger(Protocol):
 
     def load(self, host: str, after: tuple[int, int], limit: int) -> list[tuple[Request, float]]:
         """The queued rows of a host beyond `(depth, id)`, in order, with the seconds to wait."""
+
+    def find(self, fingerprint: int) -> Request | None:
+        """The queued row of a URL, if it is queued."""
 
     def rules(self, host: str, scheme: str) -> bytes:
         """The text of a robots.txt that was written before."""

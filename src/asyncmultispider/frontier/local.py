@@ -17,6 +17,7 @@ from asyncmultispider.frontier.base import (
     Born,
     Changes,
     Ledger,
+    Raised,
     Rest,
     RobotsNote,
     Settled,
@@ -51,12 +52,13 @@ class LocalFrontier:
     ) -> None:
         self._ledger = ledger
         self._wall = wall - now
+        self._level_by_level = settings.depth is not None
         self._bench = Workbench(
             Manners.of(settings),
             ledger.load,
             ledger.rules,
             agent=None if settings.ignore_robots else product_token(settings.user_agent),
-            level_by_level=settings.depth is not None,
+            level_by_level=self._level_by_level,
         )
         self._tokens = count(randbits(60))  # no lease of another life has one of these
         self._leases: dict[int, tuple[str, Request]] = {}
@@ -222,7 +224,34 @@ class LocalFrontier:
             if self._known.add(mark):
                 fresh += 1
                 self._accept(link, mark, referrer, referrer_url, changes)
+            elif link.hops and self._level_by_level:
+                self._raise(link, mark, referrer, referrer_url, changes)
         return fresh
+
+    def _raise(
+        self, link: Link, mark: int, referrer: int, referrer_url: str | None, changes: Changes
+    ) -> None:
+        """A redirect may lead to a URL that was taken for one of the next level by a link.
+
+        That level has not begun, so the URL waits. It is the only case: a link leads one level on.
+        """
+        known = self._find(mark, changes)
+        if known is None or known.depth <= link.depth:
+            return
+        changes.raised.append(Raised(id=known.id, link=link, referrer=referrer))
+        again = replace(known, depth=link.depth, hops=link.hops, referrer=referrer_url)
+        host = self._bench.host(link.host)
+        self._woken[host] = None
+        self._bench.raise_up(host, known, again)
+
+    def _find(self, mark: int, changes: Changes) -> Request | None:
+        for raised in changes.raised:  # of this very step: the ledger does not know it yet
+            if fingerprint(raised.link.url, self._seed) == mark:
+                return _request(raised.id, raised.link, None)
+        for born in changes.born:
+            if born.fingerprint == mark:
+                return None if born.link.skip else _request(born.id, born.link, None)
+        return self._ledger.find(mark)
 
     def _accept(
         self, link: Link, mark: int, referrer: int, referrer_url: str | None, changes: Changes
@@ -237,15 +266,7 @@ class LocalFrontier:
         host = self._bench.host(link.host)
         self._woken[host] = None
         if self._bench.wants(host, link.depth, id):
-            request = Request(
-                id=id,
-                url=link.url,
-                host=link.host,
-                depth=link.depth,
-                hops=link.hops,
-                referrer=referrer_url,
-            )
-            self._bench.push(host, request)
+            self._bench.push(host, _request(id, link, referrer_url))
 
     def _close(self, request: Request, was: State, state: State) -> None:
         self._states[was] -= 1
@@ -264,3 +285,9 @@ class LocalFrontier:
         for host in self._woken:
             self._bench.schedule(host)
         self._woken.clear()
+
+
+def _request(id: int, link: Link, referrer: str | None) -> Request:
+    return Request(
+        id=id, url=link.url, host=link.host, depth=link.depth, hops=link.hops, referrer=referrer
+    )

@@ -5,6 +5,7 @@ from secrets import randbits
 from time import time
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from asyncmultispider.frontier.base import Born, Changes, Rest, Restored, RobotsNote, Settled
 from asyncmultispider.model import FINAL, Reason, Request, State
@@ -66,6 +67,13 @@ class MemoryLedger:
         )
         return [self._request(id) for depth, id in found if (depth, id) > after][:limit]
 
+    def find(self, fingerprint: int) -> Request | None:
+        """See `Ledger.find`."""
+        for id, row in self.rows.items():
+            if row.born.fingerprint == fingerprint and row.state is State.QUEUED:
+                return self._request(id)[0]
+        return None
+
     def rules(self, host: str, scheme: str) -> bytes:
         """See `Ledger.rules`."""
         return self.robots[host, scheme].text
@@ -90,6 +98,9 @@ class MemoryLedger:
             self.robots[note.host, note.scheme] = note
         for rest in changes.rests:
             self.rests[rest.host] = rest
+        for raised in changes.raised:
+            row = self.rows[raised.id]
+            row.born = replace(row.born, link=raised.link, referrer=raised.referrer)
 
     def close(self) -> None:
         """See `Ledger.close`."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from secrets import randbits
 from time import time
+from typing import Any
 
 from asyncmultispider.errors import StorageError
 from asyncmultispider.frontier.base import Changes, Rest, Restored, RobotsNote
@@ -92,11 +93,15 @@ WHERE host IN (SELECT host FROM urls WHERE state='queued')"""
 REST = "INSERT OR REPLACE INTO rests(host, until) VALUES(?,?)"
 RESTS = """SELECT host, until FROM rests
 WHERE until > ? AND host IN (SELECT host FROM urls WHERE state='queued')"""
-LOAD = """
+RAISE = "UPDATE urls SET depth=?, hops=?, referrer=? WHERE id=?"
+QUEUED = """
 SELECT id, url, host, depth, hops, attempts, lost,
        (SELECT r.url FROM urls r WHERE r.id = urls.referrer), due
-FROM urls INDEXED BY queued
+FROM urls """
+LOAD = f"""{QUEUED} INDEXED BY queued
 WHERE state='queued' AND host=? AND (depth, id) > (?, ?) ORDER BY depth, id LIMIT ?"""
+MARKS = "CREATE INDEX IF NOT EXISTS marks ON urls(fingerprint) WHERE state = 'queued'"
+FIND = f"{QUEUED} INDEXED BY marks WHERE state='queued' AND fingerprint=?"
 
 
 class SqliteLedger:
@@ -176,24 +181,15 @@ class SqliteLedger:
         """See `Ledger.load`."""
         now = self._clock()
         with storage_errors(self._path):
-            return [
-                (
-                    Request(
-                        id=id,
-                        url=url,
-                        host=host,
-                        depth=depth,
-                        hops=hops,
-                        attempt=attempts + 1,
-                        lost=lost,
-                        referrer=referrer,
-                    ),
-                    due - now if due else 0.0,
-                )
-                for id, url, host, depth, hops, attempts, lost, referrer, due in self._db.execute(
-                    LOAD, (host, *after, limit)
-                )
-            ]
+            rows = self._db.execute(LOAD, (host, *after, limit))
+            return [(_request(row), row[-1] - now if row[-1] else 0.0) for row in rows]
+
+    def find(self, fingerprint: int) -> Request | None:
+        """See `Ledger.find`."""
+        with storage_errors(self._path):
+            self._db.execute(MARKS)  # few crawls ever need it
+            row = self._db.execute(FIND, (_signed(fingerprint),)).fetchone()
+        return None if row is None else _request(row)
 
     def rules(self, host: str, scheme: str) -> bytes:
         """See `Ledger.rules`."""
@@ -230,6 +226,10 @@ class SqliteLedger:
                 db.executemany(ROBOTS, [(n.host, n.scheme, n.at, n.text) for n in changes.robots])
             if changes.rests:
                 db.executemany(REST, [(rest.host, rest.until) for rest in changes.rests])
+            if changes.raised:
+                db.executemany(
+                    RAISE, [(r.link.depth, r.link.hops, r.referrer, r.id) for r in changes.raised]
+                )
 
     def close(self) -> None:
         """See `Ledger.close`."""
@@ -255,6 +255,20 @@ def read_meta(path: Path, key: str) -> str | None:
     finally:
         db.close()
     return None if value is None else str(value)
+
+
+def _request(row: tuple[Any, ...]) -> Request:
+    id, url, host, depth, hops, attempts, lost, referrer, _ = row
+    return Request(
+        id=id,
+        url=url,
+        host=host,
+        depth=depth,
+        hops=hops,
+        attempt=attempts + 1,
+        lost=lost,
+        referrer=referrer,
+    )
 
 
 def _rows(changes: Changes) -> list[tuple[object, ...]]:

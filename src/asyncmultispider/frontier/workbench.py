@@ -10,7 +10,7 @@ robots.txt under way; only the heads of the queues are in memory, the rest waits
 """
 
 from collections.abc import Callable, Iterator
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from math import inf
 
 from asyncmultispider.frontier.gate import GONE, POISONED, Gate, Refusal, Shelf
@@ -78,8 +78,7 @@ class Workbench:
 
     `load` reads more of a queue from the ledger, `rules` a robots.txt; `agent` is our product token
     in it, or None to ask for no robots.txt at all; `level_by_level` finishes each depth before the
-    next begins, which a crawl with a depth limit needs for a result that depends on timing only
-    where a page is reached by a redirect and by a link of the same level.
+    next begins, which a crawl with a depth limit needs for a result that does not depend on timing.
     """
 
     def __init__(
@@ -144,6 +143,15 @@ class Workbench:
             heappush(host.heads, (request.depth, request.id, request))
         else:
             heappush(host.later, (due, request.id, request))
+
+    def raise_up(self, host: Host, known: Request, again: Request) -> None:
+        """A queued request is of a level above the one that it was pushed with."""
+        self.opened(again.depth)
+        self._open_depths[known.depth] -= 1
+        host.heads = [head for head in host.heads if head[1] != known.id]
+        heapify(host.heads)
+        if self.wants(host, again.depth, again.id):
+            self.push(host, again)
 
     def schedule(self, host: Host) -> None:
         """Put the host where it belongs on the heap, after anything about it has changed."""

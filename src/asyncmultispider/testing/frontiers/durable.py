@@ -155,6 +155,19 @@ class DurableTests(FrontierBase):
         assert driver.urls() == [f"{A}/2"]
         driver.frontier.close()
 
+    def test_what_was_raised_stays_on_its_level(self) -> None:
+        settings = easy(depth=5)
+        driver = self.drive(settings, f"{A}/links", f"{A}/redirects", f"{B}/slow")
+        pages = {request.url: request for request in driver.take()}
+        driver.finish(done(pages[f"{A}/links"], link(f"{A}/x", 1)))
+        driver.finish(done(pages[f"{A}/redirects"], link(f"{A}/x", 0, hops=1)))
+        driver = self.reopen(driver, settings)
+        requests = {request.url: request for request in driver.take()}
+        assert set(requests) == {f"{A}/x", f"{B}/slow"}
+        found = requests[f"{A}/x"]
+        assert (found.depth, found.hops, found.referrer) == (0, 1, f"{A}/redirects")
+        driver.frontier.close()
+
     def test_thousands_of_urls_and_many_stops_come_out_once(self) -> None:
         driver = self.drive(easy(per_host=9), *(f"{A}/{n}" for n in range(2_000)))
         ended: Counter[str] = Counter()

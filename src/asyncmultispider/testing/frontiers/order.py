@@ -1,5 +1,6 @@
 """Which request a frontier lets go first."""
 
+from asyncmultispider.model import State
 from asyncmultispider.testing.frontiers.base import A, B, FrontierBase, easy, polite
 from asyncmultispider.testing.outcomes import again, done, failed, link, lost, rules
 
@@ -35,6 +36,44 @@ class OrderTests(FrontierBase):
         assert [r.url for r in driver.run(done)] == [f"{A}/deep", f"{B}/deeper"]
         driver.frontier.add([link(f"{A}/top", 0)])
         assert [r.url for r in driver.run(done)] == [f"{A}/top"]
+        driver.frontier.close()
+
+    def test_a_redirect_raises_what_a_link_put_on_the_next_level(self) -> None:
+        for together in (True, False):
+            settings = easy(depth=3)
+            driver = self.drive(settings, f"{A}/links", f"{A}/redirects", f"{B}/slow")
+            pages = {request.url: request for request in driver.take()}
+            links = done(pages[f"{A}/links"], link(f"{A}/x", 1), link(f"{B}/x", 1))
+            redirect = done(pages[f"{A}/redirects"], link(f"{A}/x", 0, hops=1))
+            if together:
+                driver.finish(links, redirect)
+            else:
+                driver.finish(links)
+                assert driver.take() == []
+                driver.finish(redirect)
+            (raised,) = driver.take()
+            assert (raised.url, raised.depth, raised.hops) == (f"{A}/x", 0, 1)
+            assert raised.referrer == f"{A}/redirects"
+            driver.finish(done(raised, link(f"{A}/y", 1)))
+            assert driver.take() == []
+            driver.finish(done(pages[f"{B}/slow"], link(f"{A}/x", 0, hops=1)))
+            assert sorted((r.url, r.depth) for r in driver.run(done)) == [
+                (f"{A}/y", 1),
+                (f"{B}/x", 1),
+            ]
+            assert driver.count(State.DONE) == driver.frontier.stats().accepted == 6
+            driver.frontier.close()
+
+    def test_hundreds_are_raised(self) -> None:
+        driver = self.drive(easy(depth=3, per_host=2000), *(f"{A}/r{n}" for n in range(900)))
+        pages = driver.take()
+        first, *others = pages
+        driver.finish(done(first, *(link(f"{A}/x{n}", 1) for n in range(1_000))))
+        driver.finish(*(done(p, link(f"{A}/x{n}", 0, hops=1)) for n, p in enumerate(others)))
+        sent = driver.run(done)
+        depths = [(request.url, request.depth) for request in sent]
+        assert depths[:899] == [(f"{A}/x{n}", 0) for n in range(899)]
+        assert depths[899:] == [(f"{A}/x{n}", 1) for n in range(899, 1_000)]
         driver.frontier.close()
 
     def test_a_retry_comes_not_before_it_is_due(self) -> None:
