@@ -53,6 +53,15 @@ def test_a_page_that_kills_the_crawl_is_poison_when_it_was_run_often_enough(
     assert explained.count("the crawl was killed") == POISON
 
 
+def test_status_names_the_outputs(site: Site, directory: Path, tmp_path: Path) -> None:
+    paths = numbered(site, 3)
+    out = tmp_path / "out.jsonl"
+    assert crawl(site, directory, "-o", out).code == 0
+    (output,) = run("status", directory, "--json").json["outputs"]
+    assert (output["path"], output["lines"]) == (str(out), len(paths))
+    assert str(out) in run("status", directory).out
+
+
 # The lock
 
 
@@ -78,6 +87,9 @@ def test_a_stale_lock_is_taken_over_with_a_message(site: Site, directory: Path) 
         assert process.end().code == -signal.SIGKILL
         killed = process.pid
     hold.release()
+    told = run("status", directory).out.splitlines()
+    assert told[-2].startswith(f"process {killed} on {socket.gethostname()}, since 20")
+    assert told[-2].endswith("was killed")
     ended = crawl(site, directory, "--quiet")
     assert ended.code == 0
     assert f"(process {killed} on {socket.gethostname()}, since 20" in ended.err

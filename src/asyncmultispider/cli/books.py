@@ -4,14 +4,14 @@ import sys
 from pathlib import Path
 from time import time
 
-from msgspec import json
+from msgspec import json, structs
 
 from asyncmultispider.cli.choose import canonical_host, known_reason, known_state
 from asyncmultispider.cli.commands import FINISHED, NO_PAGES
 from asyncmultispider.cli.lines import as_line, ascii_json
-from asyncmultispider.directory import FRONTIER, PAGES, is_running
+from asyncmultispider.directory import FRONTIER, PAGES, is_running, owner
 from asyncmultispider.errors import UsageError
-from asyncmultispider.export import check_target, export_jsonl
+from asyncmultispider.export import OUTPUTS, check_target, export_jsonl, listed
 from asyncmultispider.frontier.reader import reading
 from asyncmultispider.model import State
 from asyncmultispider.store.sqlite import totals
@@ -28,6 +28,7 @@ def status_command(directory: str, as_json: bool) -> None:
         counts = ledger.counts()
         hosts = ledger.hosts()
         recent = ledger.finished_since(time() - RECENT)
+        outputs = listed(ledger.meta(OUTPUTS) or "[]")
     states = {state.value: 0 for state in State}
     for state, _, n in counts:
         states[state] += n
@@ -46,6 +47,7 @@ def status_command(directory: str, as_json: bool) -> None:
                     "hosts": hosts,
                     "pages": pages,
                     "bytes": stored,
+                    "outputs": [structs.asdict(output) for output in outputs],
                 }
             ).decode()
         )
@@ -58,6 +60,11 @@ def status_command(directory: str, as_json: bool) -> None:
     print(f"{'accepted':<10} {sum(states.values()):>10}")
     print(f"hosts      {hosts:>10}")
     print(f"pages      {pages:>10}   {size(stored)} in {one_line(str(where / PAGES))}")
+    for output in outputs:
+        print(f"output     {output.lines:>10}   {size(output.bytes)} in {one_line(output.path)}")
+    holder = owner(where)
+    if holder is not None:
+        print(f"{holder} {'is at work' if running else 'was killed'}")
     print(_outlook(running, states[State.QUEUED] + states[State.LEASED], recent))
 
 
