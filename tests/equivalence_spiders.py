@@ -28,6 +28,7 @@ from asyncmultispider.spider import Spider
 from asyncmultispider.store.sqlite import SqliteStore
 
 SECONDS = 2.5
+worker.PULSE = 0.1  # before a worker begins: it shows that it lives while its spider loads
 SOON = 0.02
 """Seconds before an `impatient` crawl tries again."""
 TRAIL = ("/found", "/found-too", "/found?by=return")
@@ -111,11 +112,10 @@ def stuck(site: str) -> Spider:
 
 
 def slow_to_answer(site: str) -> Spider:
-    """Handlers that take `SECONDS` in three ways; workers show that they live ten times a second.
+    """Handlers that take `SECONDS` in three ways.
 
-    `/holds` keeps all of Python from running, so that no thread can show it.
+    `/holds` keeps all of Python from running, so that no thread can show that it lives.
     """
-    worker.PULSE = 0.1
     spider = who(site)
 
     @spider.on("/sleeps")
@@ -135,6 +135,13 @@ def slow_to_answer(site: str) -> Spider:
         ctypes.PyDLL(None).sleep(600)
 
     return spider
+
+
+def slow_to_load(site: str) -> Spider:
+    """A spider that a worker takes `SECONDS` to make."""
+    if multiprocessing.parent_process() is not None:
+        time.sleep(SECONDS)
+    return Spider(site)
 
 
 def stillborn(marks: Path) -> Spider:

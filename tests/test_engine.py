@@ -624,3 +624,54 @@ class TestCurl(Served, FetcherSuite):
 class TestAsyncCurl(Served, AsyncFetcherSuite):
     def make_fetcher(self, settings: Settings) -> AsyncCurlFetcher:
         return AsyncCurlFetcher(settings)
+
+
+# Time that is bounded
+
+
+def test_a_crawl_that_ended_by_itself_is_not_out_of_time() -> None:
+    """Also when its hands take long to end."""
+    crawl = Crawl(star(3))
+
+    class Slow(FakeWeb):
+        async def aclose(self) -> None:
+            await asyncio.sleep(0.2)
+
+    engine = crawl.engine(Slow(star(3)))
+
+    async def run() -> None:
+        async with asyncio.timeout(30):
+            await engine.run(0.1)
+
+    asyncio.run(run())
+    assert crawl.states == {"done": 4}
+    assert (engine.out_of_time, engine.stopped) == (False, False)
+
+
+def test_who_is_interrupted_first_is_not_out_of_time() -> None:
+    crawl = Crawl(star(3))
+    gate = Gate(crawl.web)
+    engine = crawl.engine(gate)
+
+    async def run() -> None:
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            group.create_task(engine.run(0.1))
+            await gate.wait_for(1)
+            engine.stop()
+
+    asyncio.run(run())
+    assert crawl.states == {"leased": 1}
+    assert (engine.out_of_time, engine.stopped) == (False, True)
+
+
+def test_when_its_time_is_over_it_ends_at_once() -> None:
+    crawl = Crawl(star(3))
+    engine = crawl.engine(Gate(crawl.web))
+
+    async def run() -> None:
+        async with asyncio.timeout(30):
+            await engine.run(0.1)
+
+    asyncio.run(run())
+    assert crawl.states == {"leased": 1}
+    assert engine.out_of_time

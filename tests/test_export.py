@@ -10,7 +10,7 @@ import pytest
 
 from asyncmultispider.directory import PAGES
 from asyncmultispider.errors import StorageError, UsageError
-from asyncmultispider.export import Exported, export_jsonl, listed, listing
+from asyncmultispider.export import Exported, check_target, export_jsonl, listed, listing
 from command import python
 from test_crash import SITE, make_web
 from test_crash import run as run_tree
@@ -135,3 +135,14 @@ def test_no_link_is_followed(pages: Path, target: Path, tmp_path: Path) -> None:
     part_of(target).hardlink_to(mine)
     check(export_jsonl(pages, target), target)
     assert mine.read_bytes() == b"mine"
+
+
+def test_a_name_that_is_too_long_is_refused_before_anything_begins(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="too long"):
+        check_target(str(tmp_path / f"{'x' * 245}.jsonl"))
+
+
+def test_a_pipe_in_its_way_is_not_waited_for(pages: Path, target: Path) -> None:
+    os.mkfifo(part_of(target))
+    with pytest.raises(StorageError, match="can't write"):
+        export_jsonl(pages, target)

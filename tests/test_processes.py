@@ -17,6 +17,7 @@ import pytest
 
 import equivalence_site
 import equivalence_spiders as spiders
+from asyncmultispider import sqlite
 from asyncmultispider.crawler import Crawl
 from asyncmultispider.engines import processes
 from asyncmultispider.errors import WorkerError
@@ -261,6 +262,14 @@ def test_handlers_that_take_longer_than_a_lease_keep_it(site: Site, crawl: Crawl
 
 
 @pytest.mark.usefixtures("impatient")
+def test_a_spider_may_take_longer_than_a_lease_to_load(site: Site, crawl: CrawlSite) -> None:
+    paths = numbered(site, 3)
+    crawled = crawl(site.url(), make_spider=partial(spiders.slow_to_load, site.url()), **TWO)
+    assert crawled.ends(site) == dict.fromkeys(paths, "done")
+    assert lost_tries(crawled) == []
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_worker_that_is_stopped_is_replaced(site: Site, crawl: CrawlSite) -> None:
     paths = linked(site, "/stops", *(f"/{n}" for n in range(10)))
     stopped: list[int] = []
@@ -281,6 +290,10 @@ def test_a_worker_that_is_stopped_is_replaced(site: Site, crawl: CrawlSite) -> N
     wait_for_end(stopped)
 
 
+def test_a_worker_that_is_stopped_while_it_writes_is_killed_before_others_give_up() -> None:
+    assert sqlite.PATIENCE / 1000 > processes.LEASE + 3 * processes.PULSE
+
+
 @pytest.mark.usefixtures("impatient")
 def test_a_page_that_holds_up_all_of_python_is_poison(site: Site, crawl: CrawlSite) -> None:
     paths = linked(site, "/holds", *(f"/{n}" for n in range(10)))
@@ -291,7 +304,8 @@ def test_a_page_that_holds_up_all_of_python_is_poison(site: Site, crawl: CrawlSi
 IMPATIENT = """
 import sys
 from asyncmultispider.cli import main
-from asyncmultispider.engines import processes
+from asyncmultispider.engines import processes, worker
+worker.PULSE = 0.1
 if __name__ == "__main__":
     processes.LEASE, processes.PULSE = 1.0, 0.2
     main()

@@ -1,5 +1,7 @@
 """A directory after its crawl was killed: who has it, what was lost, what is out of step."""
 
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -19,8 +21,10 @@ from asyncmultispider.crawler import Crawl
 from asyncmultispider.directory import FRONTIER, LOCK, PAGES, is_running, locked, owner
 from asyncmultispider.errors import UsageError
 from asyncmultispider.fetch.fake import FakeWeb
+from asyncmultispider.frontier.local import LocalFrontier
 from asyncmultispider.retry import POISON
 from asyncmultispider.settings import Settings
+from asyncmultispider.verify import verify
 from cli_crawls import FAST, check_books, check_complete, crawl, linked, numbered
 from command import complaint, ledger, query, run, start
 from crawling import Crawled
@@ -140,6 +144,45 @@ def test_the_lock_of_a_process_that_lives_is_not_waited_for(directory: Path) -> 
                 pass
 
 
+def test_who_was_killed_is_told_to_the_next_that_crawls(directory: Path) -> None:
+    """A command that only looks in, or fails, must not hide a page that kills."""
+    ours, theirs = Settings(seeds=(f"{A}/",)), Settings(seeds=("http://b.example/",))
+    with Crawl(ours, directory).open():
+        pass
+    killed = '{"pid":1,"host":"elsewhere","since":"then"}'
+    (directory / LOCK).write_text(killed)
+    with pytest.raises(UsageError, match="holds another crawl"):
+        with Crawl(theirs, directory).open():
+            pass
+    assert (directory / LOCK).read_text() == killed
+    with Crawl(ours, directory).open() as crawl:
+        assert crawl.killed is not None
+    assert (directory / LOCK).read_bytes() == b""
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(directory: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    directory.mkdir()
+    (directory / LOCK).symlink_to(victim)
+    with pytest.raises(UsageError, match="can't write to --dir"):
+        with locked(directory):
+            pass
+    assert victim.read_text() == "mine"
+
+
+def test_a_file_system_without_locks_is_said_to_be_one(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(UsageError, match="No locks available"):
+        with locked(directory):
+            pass
+
+
 # Files that are out of step
 
 SITE = 30
@@ -245,6 +288,19 @@ def test_a_person_is_told_of_it(site: Site, directory: Path) -> None:
     check_complete(site, directory, paths)
 
 
+def test_a_ledger_that_is_damaged_is_refused_and_left_alone(site: Site, directory: Path) -> None:
+    numbered(site, 20)
+    assert crawl(site, directory).code == 0
+    ledger = directory / FRONTIER
+    ledger.write_bytes(ledger.read_bytes()[:5000] + b"\xff" * 10_000)
+    damaged = ledger.read_bytes()
+    assert "it was left as it is" in complaint("crawl", site.url(), "-d", directory)
+    assert "is damaged" in complaint("urls", directory, code=3)
+    assert ledger.read_bytes() == damaged
+    assert crawl(site, directory, "--fresh", "--yes").code == 0
+    check_books(directory, 21)
+
+
 # Older formats
 
 
@@ -313,6 +369,25 @@ def test_who_waits_says_for_whom(site: Site, directory: Path) -> None:
         process.wait_for(f"for {host}: no host may be asked before", 20)
         process.send(signal.SIGINT)
         assert process.end().code == 130
+
+
+def test_a_crawl_that_is_cut_off_between_two_commits_leaves_good_books(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C for the third time comes anywhere."""
+    web = make_web()
+
+    def finish(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalFrontier, "finish", finish)
+        with pytest.raises(KeyboardInterrupt):
+            fake_crawl(directory, web, monkeypatch)
+    report = verify(directory)
+    assert (report.problems, report.in_hand) == ([], 1)
+    assert fake_crawl(directory, web, monkeypatch).mended == mending.Mended()
+    check_all_done(directory)
 
 
 # What is on the disk when

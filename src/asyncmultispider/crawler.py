@@ -20,7 +20,7 @@ from asyncmultispider.engines.engine import Engine, Hands
 from asyncmultispider.engines.exchange import Books
 from asyncmultispider.engines.processes import Processes, Reported
 from asyncmultispider.engines.threads import Threads
-from asyncmultispider.engines.worker import give_up, work
+from asyncmultispider.engines.worker import give_up, keep_to_ourselves, show_life, work
 from asyncmultispider.errors import CrawlError, StorageError, UsageError
 from asyncmultispider.export import OUTPUTS, Exported, listing
 from asyncmultispider.fetch.curl import AsyncCurlFetcher, CurlFetcher, Turns
@@ -101,6 +101,7 @@ class Crawl:
                 wall=time(),
                 crashed=self.killed is not None,
             )
+            self._lock.settle()
             stack.callback(self.frontier.close)
             self._journal = Journal(self.directory / LOG)
             stack.callback(self._journal.close)
@@ -117,6 +118,11 @@ class Crawl:
             stopped = asyncio.run(self._run(pages, [self.tally, self._journal, *observers]))
         except StorageError as error:
             self.trouble = error
+        except BaseException:
+            # Cut off anywhere: pages may be stored that the ledger was not told of. Its leases
+            # stay as they are, so that the next run looks what is stored of them.
+            self._ledger.close()
+            raise
         with suppress(StorageError):
             pages = self.store.count()
         summary = self.tally.summary(
@@ -132,7 +138,7 @@ class Crawl:
 
     def note_outputs(self, outputs: Sequence[Exported]) -> None:
         """Keep in the ledger what this run wrote beside it, for `verify`. Raises `StorageError`."""
-        self._ledger.set_meta(OUTPUTS, listing(outputs))
+        self._ledger.set_meta(OUTPUTS, listing(outputs), durable=True)
 
     async def _run(self, stored: int, observers: Sequence[Observer]) -> Stopped:
         settings = self.settings
@@ -180,6 +186,8 @@ def work_for(
 ) -> None:
     """What a worker process of a crawl runs. While it lives the directory is locked."""
     end_with_parent()
+    keep_to_ourselves(end, pulse)
+    show_life(pulse)
     for number in (signal.SIGINT, signal.SIGTERM):  # the supervisor decides when to stop
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -193,7 +201,7 @@ def work_for(
             return await give_up(end, error)
         hands = Coroutines(AsyncCurlFetcher(settings), judge, settings.concurrency)
         try:
-            return await work(end, pulse, store, hands)
+            return await work(end, store, hands)
         finally:
             store.close()
 
@@ -257,7 +265,7 @@ def _brief(value: object) -> str:
 def _identity(directory: Path) -> dict[str, list[str]]:
     try:
         text = read_meta(directory / FRONTIER, "identity")
-    except UsageError:  # no crawl yet, or none of ours: opening it will tell
+    except (UsageError, StorageError):  # none yet, or not ours, or damaged: opening it will tell
         return {}
     return json.decode(text, type=dict) if text else {}
 

@@ -16,12 +16,13 @@ from multiprocessing import reduction
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
+from weakref import WeakSet
 
 from msgspec import DecodeError, Struct, json
 
 from asyncmultispider.errors import StorageError, UsageError
 from asyncmultispider.frontier.sqlite import FORMAT as FRONTIER_FORMAT
-from asyncmultispider.sqlite import check_database
+from asyncmultispider.sqlite import check_database, is_ours
 from asyncmultispider.store.sqlite import FORMAT as PAGES_FORMAT
 from asyncmultispider.urls import host_of
 
@@ -34,6 +35,18 @@ PATIENCE = 10.0
 """Seconds for the worker processes of a crawl that was killed to end."""
 SOON = 0.02
 """Seconds between two tries to get a lock."""
+
+
+_FILES: WeakSet[FileIO] = WeakSet()
+
+
+def _let_go() -> None:
+    # What a handler forks is no part of the crawl.
+    for file in list(_FILES):
+        file.close()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 class Owner(Struct, frozen=True, kw_only=True):
@@ -49,13 +62,19 @@ class Owner(Struct, frozen=True, kw_only=True):
 
 class Lock:
     """A directory is ours alone while a process has this: the one that locked it, and those that
-    are given it when they are started. `killed` had it before, and did not live to let go.
+    are given it when they are started. `killed` had it before, and did not live to let go: until
+    `settle` is called, the next to lock the directory will hear of it, too.
     """
 
     def __init__(self, file: FileIO, killed: Owner | None = None) -> None:
         self.killed = killed
+        self.settled = killed is None
         self._file = file
-        os.register_at_fork(after_in_child=file.close)  # what a handler starts is no part of it
+        _FILES.add(file)
+
+    def settle(self) -> None:
+        """What the killed one had in hand is seen to."""
+        self.settled = True
 
     def __reduce__(self) -> tuple[Callable[[Any], "Lock"], tuple[object]]:
         return _passed_on, (reduction.DupFd(self._file.fileno()),)
@@ -74,14 +93,16 @@ def default_directory(seed: str) -> Path:
 
 def forget(directory: Path) -> None:
     """Remove a crawl's own files. Raises `UsageError` when it is in use, or not ours."""
-    with locked(directory):
-        check_database(directory / FRONTIER, FRONTIER_FORMAT)
-        check_database(directory / PAGES, PAGES_FORMAT)
+    with locked(directory) as lock:
+        for name, format in ((FRONTIER, FRONTIER_FORMAT), (PAGES, PAGES_FORMAT)):
+            if not is_ours(directory / name, format):  # what is ours may go, damaged as well
+                check_database(directory / name, format)
         for name in (FRONTIER, PAGES):
             for ending in ("", "-wal", "-shm", "-journal"):
                 (directory / (name + ending)).unlink(missing_ok=True)
         for name in (SETTINGS, LOG):
             (directory / name).unlink(missing_ok=True)
+        lock.settle()
 
 
 def is_running(directory: Path) -> bool:
@@ -97,15 +118,16 @@ def is_running(directory: Path) -> bool:
 
 
 @contextmanager
-def locked(directory: Path, *, visit: bool = False) -> Iterator[Lock]:
+def locked(directory: Path) -> Iterator[Lock]:
     """Make the directory ours alone. The lock ends with the process, however it ends.
 
-    After a `visit` the next to lock it still learns whether a crawl was killed here.
     Raises `UsageError` when somebody else has it, `StorageError` when it can't be written.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        file = FileIO(os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+")
+        # It is written to: never follow a link that leads out of the directory.
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        file = FileIO(os.open(directory / LOCK, flags, 0o666), "r+")
     except FileExistsError:
         raise UsageError(f"--dir {str(directory)!r} is not a directory") from None
     except OSError as error:
@@ -119,8 +141,7 @@ def locked(directory: Path, *, visit: bool = False) -> Iterator[Lock]:
         try:
             yield lock
         finally:
-            left = json.encode(lock.killed) if visit and lock.killed else b""
-            _write(file, directory, left)
+            _write(file, directory, b"" if lock.settled else json.encode(lock.killed))
 
 
 def owner(directory: Path) -> Owner | None:
@@ -137,8 +158,10 @@ def _acquire(file: FileIO, directory: Path) -> None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
-        except OSError:
+        except BlockingIOError:
             holder = owner(directory)
+        except OSError as error:
+            raise UsageError(f"can't lock --dir {str(directory)!r}: {error.strerror}") from None
         if (holder is not None and _lives(holder)) or monotonic() > deadline:
             who = f" ({holder})" if holder else ""
             raise UsageError(f"another crawl is running in {str(directory)!r}{who}: stop it first")
@@ -168,8 +191,8 @@ def _is_zombie(pid: int) -> bool:
 
 def _write(file: FileIO, directory: Path, text: bytes) -> None:
     try:
-        file.truncate(0)
         file.seek(0)
-        file.write(text)
+        file.write(text)  # first: where the disk is full, the old name stays
+        file.truncate()
     except OSError as error:
         raise StorageError(f"{str(directory / LOCK)!r}: {error.strerror}") from error

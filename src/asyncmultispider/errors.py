@@ -19,5 +19,9 @@ class StorageError(CrawlError):
     """
 
 
+class DamageError(StorageError):
+    """A file of ours can't be read any more as it is; running again will not help."""
+
+
 class WorkerError(StorageError):
     """Worker processes end again and again, whatever they are given (exit code 3)."""

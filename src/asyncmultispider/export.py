@@ -18,6 +18,8 @@ from asyncmultispider.store.sqlite import StoredPage, read_items, read_pages
 
 OUTPUTS = "outputs"
 """The note in the ledger that lists what the last run wrote."""
+LONGEST_NAME = 255
+"""Bytes of a file's name, on most file systems."""
 
 
 class Exported(Struct, frozen=True, kw_only=True):
@@ -45,6 +47,8 @@ def check_target(target: str) -> Path:
     path = Path(target)
     if path.suffix != ".jsonl":
         raise UsageError(f"can't tell the format of {target!r}: it must end in .jsonl")
+    if len(os.fsencode(_part(path).name)) > LONGEST_NAME:
+        raise UsageError(f"can't write {target!r}: its name is too long")
     if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
         raise UsageError(f"can't write {target!r}: {str(path.parent)!r} is no folder to write in")
     return path
@@ -82,7 +86,7 @@ def _write(lines: Iterable[bytes], file: BinaryIO, target: Path) -> Exported:
 @contextmanager
 def _replacing(target: Path) -> Iterator[BinaryIO]:
     """A file that takes the place of `target` when the block ends well."""
-    part = target.with_name(f".{target.name}.part")
+    part = _part(target)
     with _open_alone(part) as file:
         try:
             yield file
@@ -96,9 +100,14 @@ def _replacing(target: Path) -> Iterator[BinaryIO]:
     _sync_folder(target.parent)
 
 
+def _part(target: Path) -> Path:
+    return target.with_name(f".{target.name}.part")
+
+
 def _open_alone(part: Path) -> BinaryIO:
     """Make it, and lock it: what another process is writing there is not ours to rename."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    # Not blocking: somebody may have put a pipe there, which nobody will ever read.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     while True:
         with ExitStack() as stack:
             file = stack.enter_context(os.fdopen(os.open(part, flags, 0o666), "wb"))

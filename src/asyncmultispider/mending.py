@@ -1,6 +1,8 @@
 """After a crash: what `pages.db` holds is what `frontier.db` calls done, no more and no less."""
 
+from functools import partial
 from pathlib import Path
+from secrets import randbits
 
 from msgspec import Struct
 
@@ -40,9 +42,10 @@ def mend(ledger: SqliteLedger, store: SqliteStore) -> Mended:
 
 
 def _compare(ledger: SqliteLedger, store: SqliteStore) -> Mended:
-    stored = KnownUrls(fingerprint(url, 0) for url in store.urls())
-    missing = [id for id, url in ledger.done() if fingerprint(url, 0) not in stored]
+    mark = partial(fingerprint, seed=randbits(64))
+    stored = KnownUrls(mark(url) for url in store.urls())
+    missing = [id for id, url in ledger.done() if mark(url) not in stored]
     ledger.requeue(missing)
-    done = KnownUrls(fingerprint(url, 0) for _, url in ledger.done())
-    surplus = [url for url in store.urls() if fingerprint(url, 0) not in done]
+    done = KnownUrls(mark(url) for _, url in ledger.done())
+    surplus = [url for url in store.urls() if mark(url) not in done]
     return Mended(dropped=store.drop(surplus), requeued=len(missing))

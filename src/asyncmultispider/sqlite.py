@@ -7,10 +7,13 @@ from pathlib import Path
 import apsw
 from msgspec import Struct
 
-from asyncmultispider.errors import StorageError, UsageError
+from asyncmultispider.errors import DamageError, StorageError, UsageError
 
-PATIENCE = 60_000
-"""Milliseconds to wait for other processes that write the same file, on a slow disk too."""
+PATIENCE = 120_000
+"""Milliseconds to wait for other processes that write the same file, on a slow disk too.
+
+A worker may be stopped while it writes: it must be found silent, and killed, before this is over.
+"""
 
 
 class Format(Struct, frozen=True, kw_only=True):
@@ -46,6 +49,7 @@ def open_database(path: Path, format: Format, *, durable: bool = False) -> apsw.
             db.pragma("cache_size", -16_000)  # kilobytes; 2,000 is too few for our indexes
             db.pragma("journal_mode", "wal")
             db.pragma("synchronous", "full" if durable else "normal")
+            db.pragma("fullfsync", durable)  # macOS: else the disk's own cache may keep it
             with db:
                 for older in range(version or format.version, format.version):
                     db.execute(format.upgrades[older])
@@ -102,14 +106,24 @@ def check_database(path: Path, format: Format) -> None:
                 _version(db, path, format)
                 if format.checked and db.execute("PRAGMA quick_check(1)").get != "ok":
                     raise apsw.CorruptError("pages of it make no sense")
-        except StorageError as error:
-            if isinstance(error.__cause__, apsw.CorruptError):
-                raise UsageError(
-                    f"{error}; it was left as it is: bring back a copy of it, or use another --dir"
-                ) from None
-            raise
+        except DamageError as error:
+            raise UsageError(
+                f"{error}; it was left as it is: bring back a copy of it, or use another --dir"
+            ) from None
         finally:
             db.close()
+
+
+def is_ours(path: Path, format: Format) -> bool:
+    """Whether the file says that it is one of ours, however damaged it is, or there is none."""
+    # https://www.sqlite.org/fileformat.html, section 1.3: the application id is at offset 68.
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except FileNotFoundError:
+        return True
+    ours = format.application_id.to_bytes(4)
+    return not head or (head.startswith(b"SQLite format 3\0") and head[68:72] == ours)
 
 
 @contextmanager
@@ -122,7 +136,7 @@ def storage_errors(path: Path) -> Iterator[None]:
             f"{str(path)!r} is not a file of this program; it was left as it is"
         ) from None
     except apsw.CorruptError as error:
-        raise StorageError(f"{str(path)!r} is damaged: {error}") from error
+        raise DamageError(f"{str(path)!r} is damaged: {error}") from error
     except apsw.Error as error:
         raise StorageError(f"{str(path)!r}: {error}") from error
 

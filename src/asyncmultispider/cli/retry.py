@@ -36,7 +36,7 @@ def retry_command(
     reasons = {reason} if reason else SKIPS if chosen is State.SKIPPED else None
     if not (where / FRONTIER).is_file():
         raise UsageError(f"no crawl in {directory!r}: it has no {FRONTIER}")
-    with locked(where, visit=True):
+    with locked(where):
         queued = put_back(where / FRONTIER, chosen, reasons, host)
     if as_json:
         print(json.encode({"queued": queued}).decode())

@@ -88,10 +88,12 @@ class Engine:
 
         Errors of the books (`StorageError`) come through.
         """
-        if max_time is not None:
-            asyncio.get_running_loop().call_later(max_time, self._end_in_time)
+        loop = asyncio.get_running_loop()
+        end = None if max_time is None else loop.call_later(max_time, self._end_in_time)
         async with self._hands.at_work(self):
             await self._trade_until_end()
+            if end is not None:  # it ended by itself, though its hands may take some time
+                end.cancel()
         self._commit()  # what hands that were stopped, or failed, still had to tell
         if self._trouble is not None:
             raise self._trouble
@@ -112,7 +114,7 @@ class Engine:
 
     def _end_in_time(self) -> None:
         # At once: a transfer may take long, and what is in flight now is fetched again next time.
-        self.out_of_time = True
+        self.out_of_time = not self._stops
         self._stops += 2
         self.forget(self._hands.drop())
 

@@ -68,7 +68,8 @@ class Books:
         self.stored += self._store.write(outcomes)
         refused = self._frontier.finish(outcomes, self._clock())
         if refused:  # somebody else has these by now, and will tell of them
-            outcomes = [outcome for outcome in outcomes if outcome not in refused]
+            gone = {outcome.request.lease for outcome in refused}
+            outcomes = [outcome for outcome in outcomes if outcome.request.lease not in gone]
         for observer in self._observers:
             observer.committed(outcomes)
 

@@ -60,12 +60,8 @@ class Remote:
         engine.stop()
 
 
-async def work(end: socket.socket, pulse: socket.socket, store: Store, hands: Coroutines) -> int:
+async def work(end: socket.socket, store: Store, hands: Coroutines) -> int:
     """Work for the supervisor at the other end until it hangs up; the exit code."""
-    for ours in (end, pulse):  # what a handler starts must not keep the line up when we are gone
-        ours.set_inheritable(False)
-        os.register_at_fork(after_in_child=ours.close)
-    _show_life(pulse)
     line = await Line.over(end, Work)
     remote = Remote(line, store)
     engine = Engine(remote, hands)
@@ -93,8 +89,18 @@ async def give_up(end: socket.socket, error: CrawlError) -> int:
     return 3
 
 
-def _show_life(pulse: socket.socket) -> None:
-    """Tell the supervisor that we live, also when a handler holds up the loop."""
+def keep_to_ourselves(*ends: socket.socket) -> None:
+    """What a handler starts must not keep a line up when we are gone."""
+    for end in ends:
+        end.set_inheritable(False)
+        os.register_at_fork(after_in_child=end.close)
+
+
+def show_life(pulse: socket.socket) -> None:
+    """Tell the supervisor that we live, also while a spider loads or a handler holds up the loop.
+
+    It ends when the supervisor hangs up.
+    """
     hung_up = select.poll()
     hung_up.register(pulse, getattr(select, "POLLRDHUP", select.POLLHUP))
     pulse.setblocking(False)

@@ -123,10 +123,13 @@ class SqliteLedger:
             value = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).get
         return None if value is None else str(value)
 
-    def set_meta(self, key: str, value: str) -> None:
-        """Keep a note about the crawl as a whole."""
+    def set_meta(self, key: str, value: str, *, durable: bool = False) -> None:
+        """Keep a note about the crawl as a whole; `durable`: it is on the disk then."""
         with storage_errors(self._path):
+            if durable:
+                self._db.pragma("synchronous", "full")
             self._db.execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))
+            self._db.pragma("synchronous", "normal")
 
     def in_hand(self) -> list[str]:
         """The URLs that are leased. Nobody can hold them any more when the file is opened."""

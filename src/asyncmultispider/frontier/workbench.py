@@ -9,6 +9,7 @@ Always true: a host is on the heap exactly when it has something to hand out, a 
 robots.txt under way; only the heads of the queues are in memory, the rest waits in the ledger.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from math import inf
@@ -56,7 +57,7 @@ class Host:
         self.tail = False
         self.later: list[tuple[float, int, Request]] = []
         self.gates: tuple[Gate, ...] = ()  # one for each scheme
-        self.aside: list[Request] = []
+        self.aside: deque[Request] = deque()
         self.waits = False
         self.asking: Gate | None = None
         self.refusal: Refusal | None = None
@@ -177,9 +178,13 @@ class Workbench:
         for request in self._visit(room, now, closed):
             busy = True
             yield request
-        if room > 0 and not busy and self._aside:
+        while room > 0 and not busy and self._aside:
             self._recall()
-            yield from self._visit(1, now, closed, suspects=True)
+            for request in self._visit(1, now, closed, suspects=True):
+                busy = True
+                yield request
+            if self._next_visit() != inf:  # somebody has a turn to come
+                break
 
     def next_visit(self, now: float) -> tuple[float | None, str | None]:
         """Seconds until a host may be visited by the clock alone, and which; None: by an event."""
@@ -219,7 +224,7 @@ class Workbench:
             later, host.later = host.later, []
             for _, _, request in later:
                 self._again(host, request)
-            self._fetch_back(host)
+            self._fetch_back(host, len(host.aside))
             self._doomed.append(host)
 
     def _visit(
@@ -251,14 +256,15 @@ class Workbench:
 
     def _recall(self) -> None:
         for host in list(self._aside):
-            self._fetch_back(host)
+            self._fetch_back(host, 1)
             self.schedule(host)
 
-    def _fetch_back(self, host: Host) -> None:
-        self._aside.pop(host, None)
-        aside, host.aside, host.waits = host.aside, [], False
-        for request in aside:
-            self._again(host, request)
+    def _fetch_back(self, host: Host, most: int) -> None:
+        host.waits = False
+        for _ in range(min(most, len(host.aside))):
+            self._again(host, host.aside.popleft())
+        if not host.aside:
+            self._aside.pop(host, None)
 
     def _level(self) -> int:
         return min(depth for depth, count in self._open_depths.items() if count)

@@ -3,6 +3,7 @@
 `elapsed` is in seconds; the time of an outcome is 0 unless `at` says otherwise (Unix time).
 """
 
+from asyncmultispider.frontier import base as frontier
 from asyncmultispider.model import Link, Outcome, Reason, Request, RobotsAnswer, State
 from asyncmultispider.urls import host_of
 
@@ -39,14 +40,7 @@ def failed(request: Request, reason: str = Reason.RESET, *, overloaded: bool = F
 
 def lost(request: Request) -> Outcome:
     """A try of which nothing is known, because the process that made it died."""
-    return Outcome(
-        request=request,
-        state=State.QUEUED,
-        reason=Reason.LOST,
-        at=0.0,
-        elapsed=0.0,
-        robots=RobotsAnswer(reason=Reason.LOST) if request.robots else None,
-    )
+    return frontier.lost(request, "", 0.0)
 
 
 def again(
