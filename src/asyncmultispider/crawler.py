@@ -26,7 +26,7 @@ from asyncmultispider.export import OUTPUTS, Exported, listing
 from asyncmultispider.fetch.curl import AsyncCurlFetcher, CurlFetcher, Turns
 from asyncmultispider.fetch.guard import Guard
 from asyncmultispider.frontier.local import LocalFrontier
-from asyncmultispider.frontier.sqlite import SqliteLedger, read_meta
+from asyncmultispider.frontier.sqlite import SqliteLedger, decode_meta, read_meta
 from asyncmultispider.journal import Journal
 from asyncmultispider.judge import Judge
 from asyncmultispider.mending import Mended, mend
@@ -34,8 +34,10 @@ from asyncmultispider.model import Failure, Reason, Request, Result
 from asyncmultispider.observe import Observer
 from asyncmultispider.settings import Settings, without_user
 from asyncmultispider.spider import Spider
+from asyncmultispider.sqlite import check_database
 from asyncmultispider.stats import Stopped, Summary, Tally
-from asyncmultispider.store.sqlite import SqliteStore
+from asyncmultispider.store.sqlite import FORMAT as PAGES_FORMAT
+from asyncmultispider.store.sqlite import SqliteStore, totals
 from asyncmultispider.system import (
     FILES_OF_A_THREAD,
     allow_files,
@@ -84,9 +86,9 @@ class Crawl:
         with ExitStack() as stack:
             self._lock = stack.enter_context(locked(self.directory))
             self.killed = self._lock.killed
-            ledger = SqliteLedger(self.directory / FRONTIER)
+            _refuse_orphans(self.directory)
+            self._ledger = ledger = SqliteLedger(self.directory / FRONTIER)
             stack.callback(ledger.close)
-            self._ledger = ledger
             self.continued = _claim(ledger, self.settings, self.directory)
             ledger.set_meta("settings", json.encode(self._public).decode())
             self.store = SqliteStore(self.directory / PAGES, durable=self.settings.sync == "full")
@@ -115,7 +117,10 @@ class Crawl:
         stopped: Stopped = "failed"
         try:
             self._journal.note("start", continued=self.continued, seeds=self._public["seeds"])
-            stopped = asyncio.run(self._run(pages, [self.tally, self._journal, *observers]))
+            ended = asyncio.run(self._run(pages, [self.tally, self._journal, *observers]))
+            self.store.flush()
+            self._ledger.flush()
+            stopped = ended
         except StorageError as error:
             self.trouble = error
         except BaseException:
@@ -240,13 +245,28 @@ def choose_seeds(typed: Iterable[str], directory: Path | None, proxy: str | None
     return list(dict.fromkeys(seeds))
 
 
+def _refuse_orphans(directory: Path) -> None:
+    # Of all that must hold, before anything is made.
+    ledger, pages = directory / FRONTIER, directory / PAGES
+    check_database(pages, PAGES_FORMAT)
+    if not _holds_something(ledger) and _holds_something(pages) and totals(pages)[0]:
+        raise UsageError(
+            f"{str(pages)!r} holds pages, but there is no {FRONTIER} that knows of them: "
+            "put it back, or --fresh to forget them"
+        )
+
+
+def _holds_something(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
 def _claim(ledger: SqliteLedger, settings: Settings, directory: Path) -> bool:
     ours = settings.identity()
     text = ledger.meta("identity")
     if text is None:
         ledger.set_meta("identity", json.encode(ours).decode())
         return False
-    theirs = json.decode(text)
+    theirs = decode_meta(directory / FRONTIER, text, dict)
     other = [name for name in ours if ours[name] != theirs.get(name)]
     if other:
         held = ", ".join(f"{name} {_brief(theirs.get(name))}" for name in other)
@@ -265,9 +285,9 @@ def _brief(value: object) -> str:
 def _identity(directory: Path) -> dict[str, list[str]]:
     try:
         text = read_meta(directory / FRONTIER, "identity")
+        return decode_meta(directory / FRONTIER, text, dict) if text else {}
     except (UsageError, StorageError):  # none yet, or not ours, or damaged: opening it will tell
         return {}
-    return json.decode(text, type=dict) if text else {}
 
 
 def _connects(url: str, proxy: str | None) -> bool:

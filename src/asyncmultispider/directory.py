@@ -22,7 +22,7 @@ from msgspec import DecodeError, Struct, json
 
 from asyncmultispider.errors import StorageError, UsageError
 from asyncmultispider.frontier.sqlite import FORMAT as FRONTIER_FORMAT
-from asyncmultispider.sqlite import check_database, is_ours
+from asyncmultispider.sqlite import check_database
 from asyncmultispider.store.sqlite import FORMAT as PAGES_FORMAT
 from asyncmultispider.urls import host_of
 
@@ -95,8 +95,7 @@ def forget(directory: Path) -> None:
     """Remove a crawl's own files. Raises `UsageError` when it is in use, or not ours."""
     with locked(directory) as lock:
         for name, format in ((FRONTIER, FRONTIER_FORMAT), (PAGES, PAGES_FORMAT)):
-            if not is_ours(directory / name, format):  # what is ours may go, damaged as well
-                check_database(directory / name, format)
+            check_database(directory / name, format)  # what is ours may go, damaged as well
         for name in (FRONTIER, PAGES):
             for ending in ("", "-wal", "-shm", "-journal"):
                 (directory / (name + ending)).unlink(missing_ok=True)

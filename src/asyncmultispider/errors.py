@@ -18,9 +18,13 @@ class StorageError(CrawlError):
     The state on disk is safe; the same command continues once the cause is gone.
     """
 
+    advice = "state is safe: run the same command again to continue"
+
 
 class DamageError(StorageError):
     """A file of ours can't be read any more as it is; running again will not help."""
+
+    advice = "bring back a copy of it, or forget the crawl with --fresh"
 
 
 class WorkerError(StorageError):

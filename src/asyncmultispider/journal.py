@@ -13,6 +13,9 @@ from asyncmultispider.model import Batch, Closed, Outcome, State
 from asyncmultispider.observe import Observer
 from asyncmultispider.settings import without_user
 
+BLOCK = 65536
+"""Bytes that are read at once to find the end of the last line."""
+
 
 class Journal(Observer):
     """Appends JSON lines: starts and stops, and every try that did not give a page."""
@@ -21,17 +24,22 @@ class Journal(Observer):
         self._path = path
         try:
             self._file = path.open("a+b")
-            self._end_line()
+            self._drop_half_line()
         except OSError as error:
             raise StorageError(f"{str(path)!r}: {error.strerror}") from error
 
-    def _end_line(self) -> None:
-        # A full disk or a power cut may have left half a line.
-        size = self._file.seek(0, SEEK_END)
-        if size:
-            self._file.seek(size - 1)
-            if self._file.read(1) != b"\n":
-                self._file.write(b"\n")
+    def _drop_half_line(self) -> None:
+        # A full disk or a power cut may have left one.
+        size = end = self._file.seek(0, SEEK_END)
+        while end > 0:
+            start = max(0, end - BLOCK)
+            self._file.seek(start)
+            whole = self._file.read(end - start).rfind(b"\n") + 1
+            end = start + whole
+            if whole:
+                break
+        if end < size:
+            self._file.truncate(end)
 
     def note(self, event: str, **facts: object) -> None:
         """Write one line now."""

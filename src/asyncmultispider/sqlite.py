@@ -2,12 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from ctypes import addressof, c_int
 from pathlib import Path
+from urllib.parse import quote
 
 import apsw
 from msgspec import Struct
 
 from asyncmultispider.errors import DamageError, StorageError, UsageError
+
+MAGIC = b"SQLite format 3\0"
+ID_AT = slice(68, 72)
+"""Where a file of SQLite has its application id, big-endian."""
+LOG_PAGES = 1000
+"""Pages in the log from which on they are brought home to the file."""
 
 PATIENCE = 120_000
 """Milliseconds to wait for other processes that write the same file, on a slow disk too.
@@ -39,7 +47,9 @@ def open_database(path: Path, format: Format, *, durable: bool = False) -> apsw.
     `durable`: then each commit waits for the disk.
     Raises `UsageError` when the file is not ours, `StorageError` when it can't be written.
     """
-    check_database(path, format)  # before it is opened for writing
+    check_database(path, format)
+    if format.checked:
+        _check_sound(path)  # before it is opened for writing
     db = _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     try:
         with storage_errors(path):
@@ -47,15 +57,13 @@ def open_database(path: Path, format: Format, *, durable: bool = False) -> apsw.
             version = _version(db, path, format)
             db.pragma("page_size", format.page_size)
             db.pragma("cache_size", -16_000)  # kilobytes; 2,000 is too few for our indexes
+            if version != format.version:
+                # Before there is a log beside the file: its head tells what it is.
+                _make(db, format, version)
             db.pragma("journal_mode", "wal")
             db.pragma("synchronous", "full" if durable else "normal")
             db.pragma("fullfsync", durable)  # macOS: else the disk's own cache may keep it
-            with db:
-                for older in range(version or format.version, format.version):
-                    db.execute(format.upgrades[older])
-                db.pragma("application_id", format.application_id)
-                db.pragma("user_version", format.version)
-                db.execute(format.schema)
+            db.set_wal_hook(_bring_home)
     except BaseException:
         db.close()
         raise
@@ -69,15 +77,34 @@ def close_database(db: apsw.Connection, path: Path) -> None:
     it. Idempotent.
     """
     with storage_errors(path):
-        with suppress(apsw.BusyError, apsw.FullError, apsw.IOError, apsw.ConnectionClosedError):
+        with suppress(apsw.Error):  # of what matters, `flush_database` has told
             db.pragma("journal_mode", "delete")
         db.close()
+
+
+def flush_database(db: apsw.Connection, path: Path) -> None:
+    """Wait until the disk has all that was committed. Raises `StorageError` when that fails."""
+    with storage_errors(path), suppress(apsw.BusyError, apsw.FullError):
+        db.wal_checkpoint()
+
+
+@contextmanager
+def transaction(db: apsw.Connection, path: Path) -> Iterator[apsw.Connection]:
+    """Write all that the block writes, or nothing and raise `StorageError`."""
+    moved = c_int()
+    with storage_errors(path):
+        db.file_control("main", apsw.SQLITE_FCNTL_HAS_MOVED, addressof(moved))
+        if moved:
+            raise DamageError(f"{str(path)!r} was removed or replaced while it was in use")
+        with db:
+            yield db
 
 
 def read_database(path: Path, format: Format) -> apsw.Connection:
     """Open a database of ours for reading, also while a crawl is writing it."""
     if not path.is_file():
         raise UsageError(f"no crawl in {str(path.parent)!r}: it has no {path.name}")
+    check_database(path, format)
     db = _connect(path, apsw.SQLITE_OPEN_READONLY)
     try:
         with storage_errors(path):
@@ -97,33 +124,19 @@ def read_database(path: Path, format: Format) -> apsw.Connection:
 
 
 def check_database(path: Path, format: Format) -> None:
-    """Raise `UsageError` when the file at `path` is not a database of ours, or is damaged."""
-    if path.exists():
-        db = _connect(path, apsw.SQLITE_OPEN_READONLY)
-        try:
-            with storage_errors(path):
-                db.set_busy_timeout(PATIENCE)
-                _version(db, path, format)
-                if format.checked and db.execute("PRAGMA quick_check(1)").get != "ok":
-                    raise apsw.CorruptError("pages of it make no sense")
-        except DamageError as error:
-            raise UsageError(
-                f"{error}; it was left as it is: bring back a copy of it, or use another --dir"
-            ) from None
-        finally:
-            db.close()
-
-
-def is_ours(path: Path, format: Format) -> bool:
-    """Whether the file says that it is one of ours, however damaged it is, or there is none."""
-    # https://www.sqlite.org/fileformat.html, section 1.3: the application id is at offset 68.
-    try:
-        with path.open("rb") as file:
-            head = file.read(100)
-    except FileNotFoundError:
-        return True
-    ours = format.application_id.to_bytes(4)
-    return not head or (head.startswith(b"SQLite format 3\0") and head[68:72] == ours)
+    """Raise `UsageError` when there is a file at `path` that is not a database of ours."""
+    # SQLite is not let near it before: to read a file it may change it, and finish what another
+    # program has begun in a log or a journal beside it.
+    head = _head(path)
+    if not head or head[ID_AT] == format.application_id.to_bytes(4):
+        return
+    if head[: len(MAGIC)] != MAGIC or head[ID_AT] != bytes(4):
+        raise _foreign(path)
+    _look(path, format, immutable=True)
+    if path.with_name(f"{path.name}-journal").exists():
+        raise _foreign(path)
+    if path.with_name(f"{path.name}-wal").exists():  # an older version of us began in the log
+        _look(path, format)
 
 
 @contextmanager
@@ -131,20 +144,90 @@ def storage_errors(path: Path) -> Iterator[None]:
     """Map SQLite's errors at the border."""
     try:
         yield
-    except apsw.NotADBError:
-        raise UsageError(
-            f"{str(path)!r} is not a file of this program; it was left as it is"
-        ) from None
-    except apsw.CorruptError as error:
-        raise DamageError(f"{str(path)!r} is damaged: {error}") from error
     except apsw.Error as error:
-        raise StorageError(f"{str(path)!r}: {error}") from error
+        # The last error may be that of a rollback that SQLite had made itself.
+        first: BaseException = error
+        while isinstance(first.__context__, apsw.Error):
+            first = first.__context__
+        if isinstance(first, apsw.CorruptError | apsw.NotADBError):
+            raise DamageError(f"{str(path)!r} is damaged: {first}") from error
+        raise StorageError(f"{str(path)!r}: {first}{_which(first)}") from error
+    except UnicodeDecodeError as error:
+        raise DamageError(f"{str(path)!r} is damaged: {error}") from error
 
 
-def _connect(path: Path, flags: int) -> apsw.Connection:
+def _make(db: apsw.Connection, format: Format, version: int | None) -> None:
+    with db:
+        for older in range(version or format.version, format.version):
+            db.execute(format.upgrades[older])
+        db.pragma("application_id", format.application_id)
+        db.pragma("user_version", format.version)
+        db.execute(format.schema)
+
+
+def _which(error: BaseException) -> str:
+    # "disk I/O error" alone does not say what failed.
+    name = apsw.mapping_extended_result_codes.get(getattr(error, "extendedresult", 0))
+    return f" ({name})" if isinstance(name, str) else ""
+
+
+def _foreign(path: Path) -> UsageError:
+    return UsageError(f"{str(path)!r} is not a file of this program; it was left as it is")
+
+
+def _head(path: Path) -> bytes:
+    try:
+        if path.exists() and not path.is_file():  # a pipe would keep us waiting
+            raise _foreign(path)
+        with path.open("rb") as file:
+            return file.read(100)
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise StorageError(f"{str(path)!r}: {error.strerror}") from error
+
+
+def _check_sound(path: Path) -> None:
+    if not _head(path) or path.with_name(f"{path.name}-journal").exists():
+        return  # what it holds will be known when it is opened for writing
+    db = _connect(path, apsw.SQLITE_OPEN_READONLY)
     try:
         with storage_errors(path):
-            return apsw.Connection(str(path), flags=flags)
+            db.set_busy_timeout(PATIENCE)
+            if db.execute("PRAGMA quick_check(1)").get != "ok":
+                raise apsw.CorruptError("pages of it make no sense")
+    except DamageError as error:
+        raise UsageError(
+            f"{error}; it was left as it is: bring back a copy of it, or forget it with --fresh"
+        ) from None
+    finally:
+        db.close()
+
+
+def _look(path: Path, format: Format, *, immutable: bool = False) -> None:
+    db = _connect(path, apsw.SQLITE_OPEN_READONLY, immutable=immutable)
+    try:
+        with storage_errors(path):
+            _version(db, path, format)
+    finally:
+        db.close()
+
+
+def _bring_home(db: apsw.Connection, name: str, pages: int) -> int:
+    # SQLite does the same by itself, but says nothing when it fails.
+    if pages >= LOG_PAGES:
+        with suppress(apsw.BusyError):
+            db.wal_checkpoint(name)
+    return apsw.SQLITE_OK
+
+
+def _connect(path: Path, flags: int, *, immutable: bool = False) -> apsw.Connection:
+    name = str(path)
+    if immutable:
+        name, flags = f"file:{quote(name)}?immutable=1", flags | apsw.SQLITE_OPEN_URI
+    try:
+        with storage_errors(path):
+            return apsw.Connection(name, flags=flags)
     except UnicodeEncodeError:
         raise UsageError(f"{str(path)!r} can't be used: its name is not UTF-8") from None
 
@@ -156,7 +239,7 @@ def _version(db: apsw.Connection, path: Path, format: Format) -> int | None:
     if empty and not found:
         return None
     if found != format.application_id:
-        raise UsageError(f"{str(path)!r} is not a file of this program; it was left as it is")
+        raise _foreign(path)
     if version != format.version and version not in format.upgrades:
         raise UsageError(
             f"{str(path)!r} has format {version}, this program reads format {format.version}: "

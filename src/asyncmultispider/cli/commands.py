@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from asyncmultispider.errors import DamageError, StorageError, UsageError
+from asyncmultispider.errors import StorageError, UsageError
 from asyncmultispider.settings import Settings
 from asyncmultispider.text import complain
 from asyncmultispider.version import __version__
@@ -445,11 +445,8 @@ def _run() -> int:
     except UsageError as error:
         complain(str(error))
         return WRONG_USAGE
-    except DamageError as error:
-        complain(f"{error}: bring back a copy of it")
-        return STORAGE_FAILED
     except StorageError as error:
-        complain(f"{error} (state is safe: run again to continue)")
+        complain(f"{error} ({error.advice})")
         return STORAGE_FAILED
     except OSError as error:
         return _lost_output(error)

@@ -119,7 +119,7 @@ def _read_urls(urls: tuple[str, ...]) -> list[str]:
 
 
 def _confirm_and_forget(where: Path, yes: bool) -> None:
-    if not (where / FRONTIER).exists():
+    if not any((where / name).exists() for name in (FRONTIER, PAGES)):
         return
     if not yes:
         if sys.stdin is None or not sys.stdin.isatty():
@@ -156,7 +156,7 @@ def _report(summary: Summary, crawl: Crawl, *, as_json: bool, quiet: bool) -> No
     if as_json:
         print(json.encode(summary).decode())
     if crawl.trouble is not None:
-        complain(f"{crawl.trouble} (state is safe: run the same command again to continue)")
+        complain(f"{crawl.trouble} ({crawl.trouble.advice})")
     elif summary.stopped == "interrupted":
         complain("interrupted: run the same command again to continue")
     for seed, target in crawl.tally.strays.items():

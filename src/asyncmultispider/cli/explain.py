@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import time
 
-from msgspec import Struct, convert, json, structs
+from msgspec import Struct, structs
 
 from asyncmultispider.cli.commands import FINISHED, NO_PAGES
 from asyncmultispider.cli.lines import as_line, ascii_json, iso
@@ -71,10 +71,10 @@ def explain_command(directory: str, url: str, as_json: bool) -> int:
 
 
 def _settings(ledger: LedgerReader) -> Settings:
-    text = ledger.meta("settings")
-    if text is None:
+    settings = ledger.note("settings", Settings)
+    if settings is None:
         raise UsageError("no crawl yet: it ended before it began")
-    return convert(json.decode(text), Settings)
+    return settings
 
 
 def _candidates(typed: str) -> list[str]:

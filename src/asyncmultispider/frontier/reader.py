@@ -8,13 +8,15 @@ from typing import TypeVar
 import apsw
 from msgspec import Struct
 
-from asyncmultispider.frontier.sqlite import FORMAT
+from asyncmultispider.frontier.sqlite import FORMAT, check_states, decode_meta
 from asyncmultispider.model import State
 from asyncmultispider.settings import without_user
 from asyncmultispider.sqlite import read_database, storage_errors
 from asyncmultispider.urls import host_of
 
 Row = TypeVar("Row", bound=Struct)
+
+T = TypeVar("T")
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -61,13 +63,20 @@ class LedgerReader:
         value = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).get
         return None if value is None else str(value)
 
+    def note(self, key: str, type: type[T]) -> T | None:
+        """The same, where it is JSON."""
+        text = self.meta(key)
+        return None if text is None else decode_meta(Path(self._db.filename), text, type)
+
     def counts(self) -> list[tuple[str, str | None, int]]:
         """URLs by (state, reason), the most frequent first."""
-        return list(
+        counts = list(
             self._db.execute(
                 "SELECT state, reason, count(*) n FROM urls GROUP BY 1, 2 ORDER BY n DESC"
             )
         )
+        check_states(Path(self._db.filename), {state for state, _, _ in counts})
+        return counts
 
     def hosts(self) -> int:
         """The number of hosts that were or will be visited."""

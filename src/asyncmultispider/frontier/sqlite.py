@@ -9,18 +9,24 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from secrets import randbits
 from time import time
-from typing import Any
+from typing import Any, TypeVar
 
-from asyncmultispider.errors import StorageError
+from msgspec import DecodeError, ValidationError, convert, json
+
+from asyncmultispider.errors import DamageError, StorageError
 from asyncmultispider.frontier.base import Changes, Rest, Restored, RobotsNote
 from asyncmultispider.model import Request, State
 from asyncmultispider.sqlite import (
     Format,
     close_database,
+    flush_database,
     open_database,
     read_database,
     storage_errors,
+    transaction,
 )
+
+T = TypeVar("T")
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -171,7 +177,7 @@ class SqliteLedger:
                         "SELECT depth, count(*) FROM urls WHERE state='queued' GROUP BY depth"
                     )
                 ),
-                states=dict(db.execute("SELECT state, count(*) FROM urls GROUP BY state")),
+                states=self._count(),
                 robots=self._robots(),
                 rests=[
                     Rest(host=host, until=until)
@@ -204,7 +210,7 @@ class SqliteLedger:
 
     def apply(self, changes: Changes) -> None:
         """See `Ledger.apply`."""
-        with storage_errors(self._path), self._db as db:
+        with transaction(self._db, self._path) as db:
             if changes.born:
                 db.executemany(INSERT, _rows(changes))
             if changes.leased:
@@ -234,9 +240,18 @@ class SqliteLedger:
                     RAISE, [(r.link.depth, r.link.hops, r.referrer, r.id) for r in changes.raised]
                 )
 
+    def flush(self) -> None:
+        """Wait until the disk has it all."""
+        flush_database(self._db, self._path)
+
     def close(self) -> None:
         """See `Ledger.close`."""
         close_database(self._db, self._path)
+
+    def _count(self) -> dict[str, int]:
+        states = dict(self._db.execute("SELECT state, count(*) FROM urls GROUP BY state"))
+        check_states(self._path, states)
+        return states
 
     def _robots(self) -> Iterator[RobotsNote]:
         with storage_errors(self._path):
@@ -246,7 +261,23 @@ class SqliteLedger:
     def _fingerprints(self) -> Iterator[int]:
         with storage_errors(self._path):
             for (mark,) in self._db.execute("SELECT fingerprint FROM urls"):
+                if not isinstance(mark, int):
+                    raise DamageError(f"{str(self._path)!r} is damaged: {mark!r} marks a URL")
                 yield _unsigned(mark)
+
+
+def check_states(path: Path, states: Iterable[str]) -> None:
+    """Raise `DamageError` when a URL is in another state than there are."""
+    if unknown := set(states) - set(State):
+        raise DamageError(f"{str(path)!r} is damaged: URLs are {', '.join(map(repr, unknown))}")
+
+
+def decode_meta(path: Path, text: str, type: type[T]) -> T:
+    """A note that is JSON. Raises `DamageError` when it is not."""
+    try:
+        return convert(json.decode(text), type)
+    except (DecodeError, ValidationError) as error:
+        raise DamageError(f"{str(path)!r} is damaged: {error}") from error
 
 
 def read_meta(path: Path, key: str) -> str | None:

@@ -8,13 +8,16 @@ from pathlib import Path
 import zstandard
 from msgspec import Struct, json
 
+from asyncmultispider.errors import DamageError
 from asyncmultispider.model import Headers, Outcome, PageRow, Reason
 from asyncmultispider.sqlite import (
     Format,
     close_database,
+    flush_database,
     open_database,
     read_database,
     storage_errors,
+    transaction,
 )
 
 ZSTD_LEVEL = 1
@@ -74,7 +77,7 @@ class SqliteStore:
         if not pages and not items and not again:
             return 0
         bodies = list(self._bodies(pages))  # before others have to wait for us to write
-        with storage_errors(self._path), self._db as db:
+        with transaction(self._db, self._path) as db:
             gone = self._forget(again)
             db.executemany(BODY, bodies)
             db.executemany(PAGE, map(_page_row, pages))
@@ -103,6 +106,10 @@ class SqliteStore:
         """The number of pages that are stored."""
         with storage_errors(self._path):
             return int(self._db.execute("SELECT count(*) FROM pages").get)
+
+    def flush(self) -> None:
+        """Wait until the disk has it all."""
+        flush_database(self._db, self._path)
 
     def close(self) -> None:
         """See `Store.close`."""
@@ -168,7 +175,7 @@ def read_pages(path: Path) -> Iterator[StoredPage]:
                 "ORDER BY pages.rowid"
             ):
                 if encoding == "zstd":
-                    body = unpacker.decompress(body)
+                    body = _unpacked(unpacker, body, path)
                 yield StoredPage(**dict(zip(_COLUMNS, fields, strict=True)), body=body)
     finally:
         db.close()
@@ -193,6 +200,13 @@ def totals(path: Path) -> tuple[int, int]:
             return pages, stored
     finally:
         db.close()
+
+
+def _unpacked(unpacker: zstandard.ZstdDecompressor, body: bytes, path: Path) -> bytes:
+    try:
+        return unpacker.decompress(body)
+    except zstandard.ZstdError as error:
+        raise DamageError(f"{str(path)!r} is damaged: {error}") from error
 
 
 _COLUMNS = StoredPage.__struct_fields__[:-1]

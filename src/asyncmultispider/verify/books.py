@@ -15,7 +15,7 @@ import apsw
 from asyncmultispider.directory import FRONTIER, PAGES
 from asyncmultispider.errors import StorageError
 from asyncmultispider.frontier.sqlite import FORMAT as FRONTIER_FORMAT
-from asyncmultispider.sqlite import read_database, storage_errors
+from asyncmultispider.sqlite import check_database, read_database, storage_errors
 from asyncmultispider.store.sqlite import FORMAT as PAGES_FORMAT
 from asyncmultispider.verify.report import Findings
 
@@ -46,6 +46,7 @@ class Books:
     def attach(self) -> bool:
         """Open pages.db too; whether there is one. Raises `UsageError` when it is not ours."""
         path = self.directory / PAGES
+        check_database(path, PAGES_FORMAT)
         if path.exists():
             with storage_errors(path):
                 self.ask("ATTACH ? AS store", str(path))  # it is opened as `main` is: for reading
