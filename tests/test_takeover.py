@@ -17,6 +17,7 @@ from threading import Thread
 import pytest
 
 from asyncmultispider import crawler, mending
+from asyncmultispider import directory as where
 from asyncmultispider.crawler import Crawl
 from asyncmultispider.directory import FRONTIER, LOCK, PAGES, is_running, locked, owner
 from asyncmultispider.errors import UsageError
@@ -105,11 +106,12 @@ def test_a_stale_lock_is_taken_over_with_a_message(site: Site, directory: Path) 
 def test_a_crawl_that_lost_its_workers_a_moment_ago_is_waited_for(directory: Path) -> None:
     """What was given the lock by a process that is gone still has the directory."""
     with locked(directory) as lock:
-        number = lock._file.fileno()
+        number = os.dup(lock._descriptor)
         code = "import os, sys; os.read(0, 1)"
         heir = subprocess.Popen(
             [sys.executable, "-c", code], pass_fds=[number], stdin=subprocess.PIPE
         )
+        os.close(number)
         left = (directory / LOCK).read_bytes()
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
@@ -169,6 +171,19 @@ def test_a_link_in_the_place_of_the_lock_is_not_followed(directory: Path, tmp_pa
         with locked(directory):
             pass
     assert victim.read_text() == "mine"
+
+
+def test_who_removes_the_file_does_not_get_the_lock(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(where, "PATIENCE", 0.1)
+    with locked(directory):
+        (directory / LOCK).unlink()
+        with pytest.raises(UsageError, match="another crawl is running"):
+            with locked(directory):
+                pass
+        assert is_running(directory)
+    assert not is_running(directory)
 
 
 def test_a_file_system_without_locks_is_said_to_be_one(

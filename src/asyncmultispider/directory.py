@@ -9,7 +9,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from io import FileIO
 from multiprocessing import reduction
@@ -37,18 +37,6 @@ SOON = 0.02
 """Seconds between two tries to get a lock."""
 
 
-_FILES: WeakSet[FileIO] = WeakSet()
-
-
-def _let_go() -> None:
-    # What a handler forks is no part of the crawl.
-    for file in list(_FILES):
-        file.close()
-
-
-os.register_at_fork(after_in_child=_let_go)
-
-
 class Owner(Struct, frozen=True, kw_only=True):
     """Who is at work in a directory. `since` is in ISO 8601."""
 
@@ -64,26 +52,46 @@ class Lock:
     """A directory is ours alone while a process has this: the one that locked it, and those that
     are given it when they are started. `killed` had it before, and did not live to let go: until
     `settle` is called, the next to lock the directory will hear of it, too.
+
+    What is locked is the directory itself, not a file in it that anybody may remove.
     """
 
-    def __init__(self, file: FileIO, killed: Owner | None = None) -> None:
+    def __init__(self, descriptor: int, killed: Owner | None = None) -> None:
         self.killed = killed
         self.settled = killed is None
-        self._file = file
-        _FILES.add(file)
+        self._descriptor = descriptor
+        _LOCKS.add(self)
 
     def settle(self) -> None:
         """What the killed one had in hand is seen to."""
         self.settled = True
 
+    def close(self) -> None:
+        """Have it no more. Idempotent."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
     def __reduce__(self) -> tuple[Callable[[Any], "Lock"], tuple[object]]:
-        return _passed_on, (reduction.DupFd(self._file.fileno()),)
+        return _passed_on, (reduction.DupFd(self._descriptor),)
 
 
-def _passed_on(file: Any) -> Lock:
-    number = file.detach()
+def _passed_on(descriptor: Any) -> Lock:
+    number = descriptor.detach()
     os.set_inheritable(number, False)
-    return Lock(FileIO(number, "r+"))
+    return Lock(number)
+
+
+_LOCKS: WeakSet[Lock] = WeakSet()
+
+
+def _let_go() -> None:
+    # What a handler forks is no part of the crawl.
+    for lock in list(_LOCKS):
+        lock.close()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 def default_directory(seed: str) -> Path:
@@ -107,13 +115,18 @@ def forget(directory: Path) -> None:
 def is_running(directory: Path) -> bool:
     """Whether a crawl is at work in the directory."""
     try:
-        with (directory / LOCK).open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    except FileNotFoundError:
-        return False
+        descriptor = _open(directory)
     except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
 
 
 @contextmanager
@@ -124,21 +137,38 @@ def locked(directory: Path) -> Iterator[Lock]:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        # It is written to: never follow a link that leads out of the directory.
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        file = FileIO(os.open(directory / LOCK, flags, 0o666), "r+")
-    except FileExistsError:
+        lock = Lock(_open(directory))
+    except (FileExistsError, NotADirectoryError):
         raise UsageError(f"--dir {str(directory)!r} is not a directory") from None
+    except OSError as error:
+        raise UsageError(f"can't use --dir {str(directory)!r}: {error.strerror}") from None
+    with closing(lock):
+        _acquire(lock, directory)
+        with _signed(lock, directory):
+            yield lock
+
+
+def _open(directory: Path) -> int:
+    return os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+@contextmanager
+def _signed(lock: Lock, directory: Path) -> Iterator[None]:
+    """Leave our name in the file while we have the lock."""
+    # It is written to: never follow a link that leads out of the directory.
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        file = FileIO(os.open(directory / LOCK, flags, 0o666), "r+")
     except OSError as error:
         raise UsageError(f"can't write to --dir {str(directory)!r}: {error.strerror}") from None
     with file:
-        _acquire(file, directory)
-        lock = Lock(file, owner(directory))
+        lock.killed = owner(directory)
+        lock.settled = lock.killed is None
         now = datetime.now(UTC).isoformat(timespec="seconds")
         me = Owner(pid=os.getpid(), host=socket.gethostname(), since=now)
         _write(file, directory, json.encode(me))
         try:
-            yield lock
+            yield
         finally:
             _write(file, directory, b"" if lock.settled else json.encode(lock.killed))
 
@@ -146,16 +176,17 @@ def locked(directory: Path) -> Iterator[Lock]:
 def owner(directory: Path) -> Owner | None:
     """Who locked the directory last, and is at work or was killed at it."""
     try:
-        return json.decode((directory / LOCK).read_bytes(), type=Owner)
+        text = (directory / LOCK).read_bytes() if (directory / LOCK).is_file() else b""
+        return json.decode(text, type=Owner)
     except (OSError, DecodeError):
         return None
 
 
-def _acquire(file: FileIO, directory: Path) -> None:
+def _acquire(lock: Lock, directory: Path) -> None:
     deadline = monotonic() + PATIENCE
     while True:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
             holder = owner(directory)
