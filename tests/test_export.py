@@ -146,3 +146,28 @@ def test_a_pipe_in_its_way_is_not_waited_for(pages: Path, target: Path) -> None:
     os.mkfifo(part_of(target))
     with pytest.raises(StorageError, match="can't write"):
         export_jsonl(pages, target)
+
+
+def test_a_link_that_was_named_is_written_through_and_its_mode_is_kept(
+    pages: Path, tmp_path: Path
+) -> None:
+    real, link = tmp_path / "elsewhere" / "real.jsonl", tmp_path / "link.jsonl"
+    real.parent.mkdir()
+    real.touch(mode=0o600)
+    link.symlink_to(real)
+    check(export_jsonl(pages, check_target(str(link))), real)
+    assert link.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o600
+
+
+def test_only_files_are_written(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(UsageError, match="it is no file"):
+        check_target(str(tmp_path / "pipe.jsonl"))
+
+
+def test_an_output_may_be_in_the_directory_that_is_going_to_be_made(tmp_path: Path) -> None:
+    directory = tmp_path / "new"
+    with pytest.raises(UsageError, match="no folder to write in"):
+        check_target(str(directory / "out.jsonl"))
+    assert check_target(str(directory / "out.jsonl"), directory).parent == directory

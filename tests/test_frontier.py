@@ -21,13 +21,14 @@ from asyncmultispider.frontier.memory import MemoryLedger
 from asyncmultispider.frontier.reader import reading
 from asyncmultispider.frontier.sqlite import SqliteLedger
 from asyncmultispider.model import FINAL, Link, Outcome, Reason, Request, State
-from asyncmultispider.retry import POISON, SUSPECT
+from asyncmultispider.retry import SUSPECT, is_poison
 from asyncmultispider.settings import Settings
 from asyncmultispider.testing import (
     Driver,
     DurableFrontierSuite,
     FakeClock,
     again,
+    begun,
     done,
     failed,
     link,
@@ -103,7 +104,7 @@ class Books(RuleBasedStateMachine):
         depth=st.sampled_from([None, 3]),
         robots=st.booleans(),
     )
-    def begin(self, slots: int, delay: float, depth: int | None, robots: bool) -> None:
+    def set_up(self, slots: int, delay: float, depth: int | None, robots: bool) -> None:
         self.few = mock.patch.multiple(workbench, HEADS=16, ALL_HEADS=64)
         self.few.start()
         self.folder = TemporaryDirectory()
@@ -119,6 +120,8 @@ class Books(RuleBasedStateMachine):
         self.accepted: set[str] = set()
         self.lost: Counter[str] = Counter()
         self.depth: dict[str, int] = {}
+        self.deaths: Counter[str] = Counter()
+        self.begun: set[int] = set()
         self.ruled: dict[tuple[str, str], bool] = {}
         self.open()
 
@@ -191,8 +194,9 @@ class Books(RuleBasedStateMachine):
     def check_request(self, request: Request) -> None:
         assert not any(r.lost >= SUSPECT for r in self.leased), "a suspect is not alone"
         assert not self.leased or request.lost < SUSPECT, "a suspect is not alone"
-        assert request.lost < POISON
+        assert not is_poison(request.lost, request.deaths)
         assert request.robots or request.lost == self.lost[request.url]
+        assert request.robots or request.deaths == self.deaths[request.url]
         now = self.clock.monotonic()
         if self.delay and request.host in self.started:
             assert now >= self.started[request.host] + self.delay
@@ -215,6 +219,19 @@ class Books(RuleBasedStateMachine):
     def finish(self, data: st.DataObject, elapsed: float) -> None:
         chosen = data.draw(st.lists(st.sampled_from(self.leased), min_size=1, unique_by=id))
         self.settle([self.draw_outcome(data, request) for request in chosen])
+
+    @precondition(lambda self: self.leased)
+    @rule(data=st.data())
+    def begin_work(self, data: st.DataObject) -> None:
+        request = data.draw(st.sampled_from(self.leased))
+        if request.lease in self.begun:
+            return
+        self.begun.add(request.lease)
+        told = [begun(request)]
+        assert self.durable.finish(told, self.clock.monotonic()) == []
+        assert self.fleeting.finish(told, self.clock.monotonic()) == []
+        if not request.robots:
+            self.deaths[request.url] += 1
 
     @precondition(lambda self: self.late)
     @rule(data=st.data())
@@ -257,6 +274,7 @@ class Books(RuleBasedStateMachine):
                 self.note_rules(request, bool(text))
             if request.robots:
                 continue
+            self.deaths[request.url] = 0
             if outcome.state is State.QUEUED:
                 self.waiting[request.url] = outcome.at + outcome.retry_in
             else:
@@ -286,6 +304,8 @@ class Books(RuleBasedStateMachine):
                 self.lose(request)
             elif not request.robots:
                 self.waiting[request.url] = 0.0
+                self.deaths[request.url] = max(0, self.deaths[request.url] - 1)
+        self.begun.clear()
         self.open(crashed=crash)
 
     @invariant()
@@ -334,8 +354,8 @@ class Books(RuleBasedStateMachine):
                 (State.FAILED, Reason.DNS),
                 (State.FAILED, Reason.POISON),
             )
-            poison = rows[url][1] == Reason.POISON
-            assert not poison or self.lost[url] >= POISON or self.settings.ignore_robots is False
+            poison = rows[url][1] == Reason.POISON and self.settings.ignore_robots
+            assert not poison or is_poison(self.lost[url], self.deaths[url])
 
 
 Books.TestCase.settings = limits(

@@ -17,7 +17,7 @@ import pytest
 
 import equivalence_site
 import equivalence_spiders as spiders
-from asyncmultispider import sqlite
+from asyncmultispider import retry, sqlite
 from asyncmultispider.crawler import Crawl
 from asyncmultispider.engines import processes
 from asyncmultispider.errors import WorkerError
@@ -169,7 +169,10 @@ def test_killed_workers_make_no_difference(site: Site, crawl: CrawlSite, concurr
     assert {row["detail"] for row in lost} == {"a worker process was killed by signal 9"}
 
 
-def test_killed_over_and_over_while_robots_txt_is_asked_for(site: Site, crawl: CrawlSite) -> None:
+def test_killed_over_and_over_while_robots_txt_is_asked_for(
+    site: Site, crawl: CrawlSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "HOPELESS", 6)
     site.route("/robots.txt", killing(Reply(404), lambda pids: pids, times=100))
     crawled = crawl(site.url("/"), site.url("/a"), **TWO)
     assert set(crawled.ends(site).values()) == {"failed:poison"}

@@ -23,7 +23,7 @@ from asyncmultispider.directory import FRONTIER, LOCK, PAGES, is_running, locked
 from asyncmultispider.errors import UsageError
 from asyncmultispider.fetch.fake import FakeWeb
 from asyncmultispider.frontier.local import LocalFrontier
-from asyncmultispider.retry import POISON
+from asyncmultispider.retry import POISON, SUSPECT
 from asyncmultispider.settings import Settings
 from asyncmultispider.verify import verify
 from cli_crawls import FAST, check_books, check_complete, crawl, linked, numbered
@@ -45,17 +45,18 @@ def test_a_page_that_kills_the_crawl_is_poison_when_it_was_run_often_enough(
     paths = linked(site, "/0", "/deadly", *(f"/{n}" for n in range(1, 20)))
     spider = spider_file(tmp_path, "deadly", site)
     command = ("run", spider, "-d", directory, "--json", *FAST, "--engine", engine)
-    codes = [run(*command).code for _ in range(POISON)]
-    assert codes == [-signal.SIGKILL] * POISON
+    times = SUSPECT + POISON
+    codes = [run(*command).code for _ in range(times)]
+    assert codes == [-signal.SIGKILL] * times
     ended = run(*command)
     assert ended.code == 0
     assert "/deadly is given up as poison" in ended.err
     expected = {site.url(path): ("done", "") for path in paths}
     assert ledger(directory) == expected | {site.url("/deadly"): ("failed", "poison")}
     check_books(directory, len(paths))
-    assert site.hits("/deadly") == POISON
+    assert site.hits("/deadly") == times
     explained = run("explain", directory, site.url("/deadly")).out
-    assert explained.count("the crawl was killed") == POISON
+    assert explained.count("the crawl was killed") == times
 
 
 def test_status_names_the_outputs(site: Site, directory: Path, tmp_path: Path) -> None:
@@ -65,6 +66,23 @@ def test_status_names_the_outputs(site: Site, directory: Path, tmp_path: Path) -
     (output,) = run("status", directory, "--json").json["outputs"]
     assert (output["path"], output["lines"]) == (str(out), len(paths))
     assert str(out) in run("status", directory).out
+
+
+@pytest.mark.parametrize("engine", ["async", "threads", "processes"])
+def test_a_page_that_only_waits_when_everything_is_killed_is_no_poison(
+    site: Site, directory: Path, engine: str
+) -> None:
+    paths = numbered(site, 2)
+    hold = site.hold("/1")
+    times = SUSPECT + POISON + 1
+    for n in range(times):
+        with start("crawl", site.url(), "-d", directory, *FAST, "--engine", engine) as process:
+            site.wait_until(lambda seen=n + 1: site.hits("/1") == seen, 20)
+            process.send(signal.SIGKILL)
+            process.end()
+    hold.release()
+    assert crawl(site, directory, "--engine", engine).code == 0
+    check_complete(site, directory, paths)
 
 
 # The lock
@@ -327,6 +345,7 @@ def test_a_ledger_of_format_1_is_upgraded(directory: Path, monkeypatch: pytest.M
     change(
         directory / FRONTIER,
         "ALTER TABLE urls DROP COLUMN lost",
+        "ALTER TABLE urls DROP COLUMN deaths",
         "DROP INDEX tries_of",
         f"UPDATE urls SET attempts = 3 WHERE url = '{lost}'",
         f"UPDATE urls SET attempts = 1 WHERE url = '{told}'",

@@ -13,8 +13,8 @@ from asyncmultispider.model import Request, Result
 from asyncmultispider.page import Page
 from asyncmultispider.settings import Settings
 from asyncmultispider.spider import Spider
-from cli_crawls import FAST, check_books, interrupt_twice, linked, numbered
-from command import ledger, start
+from cli_crawls import FAST, check_books, check_complete, interrupt_twice, linked, numbered
+from command import ledger, run, start
 from crawling import QUICK, Crawled, deadline
 from test_processes import spider_file
 from webserver import Site
@@ -59,8 +59,12 @@ def test_a_bug_in_a_fetcher_comes_to_light(
     settings = Settings(seeds=(site.url(),), engine="threads", concurrency=4, **QUICK)
     with deadline(), Crawl(settings, directory).open() as crawl, pytest.raises(ZeroDivisionError):
         crawl.run()
-    assert ledger(directory)[site.url("/7")] == ("queued", "")
-    check_books(directory, len(paths))
+    assert ledger(directory)[site.url("/7")] == ("leased", "")
+    assert run("verify", directory).code == 0
+    monkeypatch.undo()
+    with deadline(), Crawl(settings, directory).open() as crawl:
+        crawl.run()
+    check_complete(site, directory, paths)
 
 
 def test_ctrl_c_twice_leaves_a_stuck_handler_behind(

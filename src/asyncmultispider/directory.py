@@ -104,7 +104,7 @@ def forget(directory: Path) -> None:
     with locked(directory) as lock:
         for name, format in ((FRONTIER, FRONTIER_FORMAT), (PAGES, PAGES_FORMAT)):
             check_database(directory / name, format)  # what is ours may go, damaged as well
-        for name in (FRONTIER, PAGES):
+        for name in (PAGES, FRONTIER):  # pages without a ledger would be refused
             for ending in ("", "-wal", "-shm", "-journal"):
                 (directory / (name + ending)).unlink(missing_ok=True)
         for name in (SETTINGS, LOG):

@@ -3,6 +3,7 @@
 import fcntl
 import json as any_text
 import os
+import stat
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -42,14 +43,20 @@ def listed(note: str) -> list[Exported]:
     return convert(any_text.loads(note), list[Exported])
 
 
-def check_target(target: str) -> Path:
-    """Where to write, if that can be done. Raises `UsageError` if not."""
-    path = Path(target)
+def check_target(target: str, directory: Path | None = None) -> Path:
+    """Where to write, if that can be done. Raises `UsageError` if not.
+
+    The crawl directory may not be made yet.
+    """
+    path = Path(os.path.realpath(target))  # a link that the user named may lead elsewhere
     if path.suffix != ".jsonl":
         raise UsageError(f"can't tell the format of {target!r}: it must end in .jsonl")
     if len(os.fsencode(_part(path).name)) > LONGEST_NAME:
         raise UsageError(f"can't write {target!r}: its name is too long")
-    if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+    if path.exists() and not path.is_file():
+        raise UsageError(f"can't write {target!r}: it is no file")
+    to_be_made = directory is not None and path.parent == Path(os.path.realpath(directory))
+    if not to_be_made and not os.access(path.parent, os.W_OK | os.X_OK):
         raise UsageError(f"can't write {target!r}: {str(path.parent)!r} is no folder to write in")
     return path
 
@@ -91,6 +98,8 @@ def _replacing(target: Path) -> Iterator[BinaryIO]:
         try:
             yield file
             file.flush()
+            with suppress(FileNotFoundError):  # who may read it stays as it was
+                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
             os.fsync(file.fileno())
             part.replace(target)
         except BaseException:

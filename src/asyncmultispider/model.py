@@ -84,8 +84,9 @@ class Request(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """A URL under lease: what a fetcher gets. `id` names the ledger row.
 
     `attempt` is 1 for the first try. Of the tries before it, `lost` ended with nobody to tell of
-    them, because the process that worked on them died. A request for a host's robots.txt has
-    `robots` set; it has no ledger row (its `id` is 0) and `host` says whose rules it asks for.
+    them, because the process that worked on them died, `deaths` of these while it worked on this
+    URL alone. A request for a host's robots.txt has `robots` set; it has no ledger row (its `id` is
+    0) and `host` says whose rules it asks for.
     `lease` is the token under which it was handed out.
     """
 
@@ -96,6 +97,7 @@ class Request(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     hops: int = 0
     attempt: int = 1
     lost: int = 0
+    deaths: int = 0
     referrer: str | None = None
     robots: bool = False
     lease: int = 0
@@ -163,7 +165,8 @@ class RobotsAnswer(Struct, frozen=True, kw_only=True, gc=False, array_like=True)
 class Outcome(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """What a try of one request came to: the judge's whole decision.
 
-    `state` is QUEUED when the URL is to be tried again after `retry_in` seconds, else final.
+    `state` is QUEUED when the URL is to be tried again after `retry_in` seconds, else final; or it
+    is LEASED: that its answer has come, and is going to be worked on.
     `size` is the number of bytes of the page's body, also where the page itself is not at hand.
     `overloaded` says that the host showed strain (429, 503, timeout, no connection);
     `wait` is the time it asked for (Retry-After), if it did.

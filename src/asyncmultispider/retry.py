@@ -16,8 +16,10 @@ MAX_RETRY_AFTER = 3600.0
 
 SUSPECT = 2
 """Lost tries after which a URL is handed out only while nothing else is."""
-POISON = 4
-"""Lost tries that close a URL: the last ones nothing but itself can have caused."""
+POISON = 2
+"""Deaths of a process, at work on nothing but one page, after which that is given up."""
+HOPELESS = 50
+"""Lost tries after which any is given up: then it kills while it is fetched."""
 
 TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 """Statuses that often pass: RFC 9110, 6585 and 8470, and the 52x of a CDN whose origin failed."""
@@ -36,6 +38,15 @@ TRANSIENT_REASONS = frozenset(
 
 STRAIN_STATUS = frozenset({429, 503})
 STRAIN_REASONS = frozenset({Reason.TIMEOUT, Reason.DNS, Reason.CONNECT, Reason.RESET})
+
+
+def is_poison(lost: int, deaths: int) -> bool:
+    """Whether what was lost so often is not to be tried again.
+
+    Of the lost tries, `deaths` ended when the page had come and was being parsed or handled, alone;
+    the others may have been killed by anybody while they waited for the server.
+    """
+    return deaths >= POISON or lost >= HOPELESS
 
 
 def retry_delay(request: Request, result: Result, retries: int) -> float | None:

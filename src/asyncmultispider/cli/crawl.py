@@ -55,8 +55,8 @@ def crawl_command(
     # Check everything that can be checked before anything is touched.
     guesses = tuple(parse_seed(text)[0] for text in typed)
     draft = Settings(seeds=guesses, headers=parse_headers(headers), **options)
-    targets = [check_target(output) for output in outputs]
     where = Path(directory) if directory else default_directory(guesses[0])
+    targets = [check_target(output, where) for output in outputs]
     if fresh:
         _confirm_and_forget(where, yes)
     seeds = choose_seeds(typed, where, draft.proxy)

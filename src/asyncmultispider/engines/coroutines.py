@@ -9,6 +9,7 @@ from asyncmultispider.engines.handlers import TellBlocked, Watch, await_handler
 from asyncmultispider.fetch.base import AsyncFetcher
 from asyncmultispider.judge import Judge, Visit
 from asyncmultispider.model import Request
+from asyncmultispider.retry import SUSPECT
 
 
 class Coroutines:
@@ -81,6 +82,8 @@ class Coroutines:
     async def _work_on(self, request: Request) -> None:
         self._resting -= 1
         result = await self._fetcher.fetch(request)
+        if request.lost >= SUSPECT:
+            self._desk.begin(request)
         if self._held_back:  # there may be room now, and this page's handler may take long
             self._desk.wake()
         while self._desk.overdue:  # pages that are much work must not keep the loop to themselves

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Protocol
 
 from asyncmultispider.engines.exchange import Exchange
+from asyncmultispider.errors import StorageError
 from asyncmultispider.model import Outcome, Request
 
 LINGER = 0.02
@@ -36,6 +37,9 @@ class Desk(Protocol):
 
     def hand_in(self, outcome: Outcome) -> None:
         """An outcome of a request that was handed out."""
+
+    def begin(self, request: Request) -> None:
+        """The answer to a suspect has come: this must be known before anybody works on it."""
 
     def forget(self, count: int) -> None:
         """So many requests come back as they were handed out: nobody began with them."""
@@ -136,6 +140,13 @@ class Engine:
             self.wake()
         elif len(self._done) == 1:
             self._ring_in(LINGER)
+
+    def begin(self, request: Request) -> None:
+        """See `Desk.begin`."""
+        try:
+            self._exchange.begin(request)
+        except StorageError as error:
+            self.fail(error)
 
     def forget(self, count: int) -> None:
         """See `Desk.forget`."""

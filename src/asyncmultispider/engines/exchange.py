@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Protocol
 
-from asyncmultispider.frontier.base import Frontier
-from asyncmultispider.model import Batch, Outcome
+from asyncmultispider.frontier.base import Frontier, begun
+from asyncmultispider.model import Batch, Outcome, Request
 from asyncmultispider.observe import Observer
 from asyncmultispider.store.base import Store
 
@@ -14,10 +14,13 @@ ENDED = Batch(requests=[], closed=[], wait=None, ended=True)
 
 
 class Exchange(Protocol):
-    """What an engine knows of the crawl. Both methods raise `StorageError` when the books fail."""
+    """What an engine knows of the crawl. Methods raise `StorageError` when the books fail."""
 
     def commit(self, outcomes: Sequence[Outcome]) -> None:
         """Put the outcomes into the books."""
+
+    def begin(self, request: Request) -> None:
+        """Note that the answer to a suspect has come."""
 
     def take(self, room: int, in_flight: int) -> Batch:
         """Ask for up to `room` requests. An engine ends when `ended` and nothing is in flight."""
@@ -72,6 +75,10 @@ class Books:
             outcomes = [outcome for outcome in outcomes if outcome.request.lease not in gone]
         for observer in self._observers:
             observer.committed(outcomes)
+
+    def begin(self, request: Request) -> None:
+        """See `Exchange.begin`."""
+        self._frontier.finish([begun(request)], self._clock())
 
     def take(self, room: int, in_flight: int) -> Batch:
         """See `Exchange.take`. Never for more than the limit can still use."""

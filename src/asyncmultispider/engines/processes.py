@@ -265,6 +265,8 @@ class Processes:
             worker.hang_up()
             self._desk.fail(StorageError(report.trouble))
             return
+        if report.begun is not None:
+            self._desk.begin(worker.leases[report.begun])
         self._reported.add(report.more)
         for lease, outcome in zip(report.leases, report.outcomes, strict=True):
             request = worker.leases.pop(lease)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from time import monotonic
 
 from asyncmultispider.engines.engine import START_BELOW, Desk
@@ -14,6 +14,7 @@ from asyncmultispider.errors import UsageError
 from asyncmultispider.fetch.base import Fetcher
 from asyncmultispider.judge import Judge, Visit
 from asyncmultispider.model import Outcome, Request
+from asyncmultispider.retry import SUSPECT
 
 PATIENCE = 5.0
 """Seconds for threads to end; one whose handler blocks for longer is left alone."""
@@ -101,6 +102,8 @@ class Threads:
         try:
             while (request := self._todo.get()) is not None:
                 result = fetcher.fetch(request)
+                if request.lost >= SUSPECT:
+                    self._begin(request)
                 if self._held_back:  # there may be room now, and this page's handler may take long
                     self._call(self._desk.wake)
                 verdict = self._judge(request, result)
@@ -112,6 +115,16 @@ class Threads:
         finally:
             fetcher.close()
             runner.close()
+
+    def _begin(self, request: Request) -> None:
+        told = Event()
+
+        def tell() -> None:
+            self._desk.begin(request)
+            told.set()
+
+        self._call(tell)
+        told.wait(PATIENCE)  # for ever it might be, when the loop has ended
 
     def _hand_over(self, done: Outcome | BaseException) -> None:
         self._done.append(done)

@@ -29,13 +29,14 @@ class Work(Struct, frozen=True, array_like=True):
 class Report(Struct, frozen=True, array_like=True):
     """From a worker: what came of these leases. The first one is empty: it is ready.
 
-    Pages and items are in the store, with `more` pages than before. `trouble` says that the store
-    failed.
+    Pages and items are in the store, with `more` pages than before. `begun` is the lease of a
+    suspect whose answer has come. `trouble` says that the store failed.
     """
 
     leases: list[int] = []
     outcomes: list[Outcome] = []
     more: int = 0
+    begun: int | None = None
     trouble: str | None = None
 
 

@@ -34,6 +34,10 @@ class Remote:
         leases = [outcome.request.lease for outcome in outcomes]
         self._line.send(Report(leases, [without_page(outcome) for outcome in outcomes], more))
 
+    def begin(self, request: Request) -> None:
+        """See `Exchange.begin`. It is on its way to the supervisor when this returns."""
+        self._line.send(Report(begun=request.lease))
+
     def take(self, room: int, in_flight: int) -> Batch:
         """See `Exchange.take`. The supervisor knows the room, and gives no more than that."""
         if room <= 0:

@@ -41,8 +41,9 @@ class Frontier(Protocol):
     def take(self, room: int, now: float, owner: str) -> Batch:
         """Lease up to `room` requests whose hosts may be visited now. With no room: a sign of life.
 
-        A URL that was lost `retry.SUSPECT` times is leased alone. When `retry.POISON` of its tries
-        are lost, it is closed as `failed: poison`, and no innocent one with it.
+        A URL that was lost `retry.SUSPECT` times is leased alone, and told to have `begun` when its
+        answer has come. If it is lost after that too often (`retry.is_poison`), it is closed as
+        `failed: poison`, and no innocent one with it.
         """
 
     def finish(self, outcomes: Sequence[Outcome], now: float) -> list[Outcome]:
@@ -110,6 +111,7 @@ class Changes(Struct, kw_only=True):
     born: list[Born] = []
     leased: list[int] = []
     released: list[int] = []
+    begun: list[int] = []
     settled: list[Settled] = []
     robots: list[RobotsNote] = []
     rests: list[Rest] = []
@@ -159,6 +161,11 @@ class Ledger(Protocol):
 
     def close(self) -> None:
         """Let go of the files. Idempotent."""
+
+
+def begun(request: Request) -> Outcome:
+    """That the answer to a request has come: if its try is lost from now on, it is to blame."""
+    return Outcome(request=request, state=State.LEASED, reason=None, at=0.0, elapsed=0.0)
 
 
 def lost(request: Request, detail: str, at: float) -> Outcome:

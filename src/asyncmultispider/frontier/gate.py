@@ -7,7 +7,7 @@ from math import inf
 from msgspec import Struct
 
 from asyncmultispider.model import Closed, Outcome, Reason, Request, State
-from asyncmultispider.retry import POISON
+from asyncmultispider.retry import is_poison
 from asyncmultispider.robots import SILENT, Policy, Robots
 
 ROBOTS_AGE = 24 * 3600.0
@@ -44,7 +44,7 @@ class Refusal(Struct, frozen=True):
 GONE = Refusal(State.SUSPENDED, Reason.UNREACHABLE)
 FORBIDDEN = Refusal(State.SKIPPED, Reason.ROBOTS)
 POISONED = Refusal(
-    State.FAILED, Reason.POISON, "each time it was in hand the process died, also when it was alone"
+    State.FAILED, Reason.POISON, "the process died when it worked on it, and on nothing else"
 )
 
 
@@ -56,6 +56,7 @@ class Gate:
 
     __slots__ = (
         "attempt",
+        "deaths",
         "delay",
         "hops",
         "host",
@@ -75,6 +76,7 @@ class Gate:
         self.hops = 0
         self.attempt = 1
         self.lost = 0
+        self.deaths = 0
         self.ruled = False
         self.rules: Policy | None = None
         self.delay = 0.0
@@ -84,7 +86,8 @@ class Gate:
     def settle(self, now: float) -> None:
         """Hold for a day what was learnt."""
         self.until = now + ROBOTS_AGE
-        self.url, self.hops, self.attempt, self.lost = None, 0, 1, 0
+        self.url, self.hops = None, 0
+        self.attempt, self.lost, self.deaths = 1, 0, 0
 
     def request(self) -> Request:
         """The request for it."""
@@ -95,6 +98,7 @@ class Gate:
             hops=self.hops,
             attempt=self.attempt,
             lost=self.lost,
+            deaths=self.deaths,
             robots=True,
         )
 
@@ -107,8 +111,11 @@ class Gate:
     def again(self, outcome: Outcome) -> bool:
         """It is to be asked for again. Whether that may be: False when it was lost too often."""
         self.attempt += 1
-        self.lost += outcome.reason == Reason.LOST
-        return self.lost < POISON
+        if outcome.reason == Reason.LOST:
+            self.lost += 1
+        else:
+            self.deaths = 0
+        return not is_poison(self.lost, self.deaths)
 
     def unavailable(self, outcome: Outcome, now: float) -> bool:
         """It can't be had. Whether that closes the URLs behind it."""

@@ -172,7 +172,10 @@ class LocalFrontier:
         held = self._leases.pop(outcome.request.lease, None)
         if held is None:
             return False
-        request = held[1]
+        owner, request = held
+        if outcome.state is State.LEASED:
+            self._leases[request.lease] = owner, self._begin(request, changes)
+            return True
         host = self._bench.host(request.host)
         self._woken[host] = None
         self._bench.settle(host, outcome, now)
@@ -199,12 +202,23 @@ class LocalFrontier:
         if outcome.state is State.QUEUED:
             self._states[State.LEASED] -= 1
             self._states[State.QUEUED] += 1
-            losses = request.lost + (outcome.reason == Reason.LOST)
-            again = replace(request, attempt=request.attempt + 1, lost=losses)
+            again = replace(request, attempt=request.attempt + 1)
+            if outcome.reason == Reason.LOST:
+                again = replace(again, lost=request.lost + 1)
+            elif request.deaths:
+                again = replace(again, deaths=0)
             self._bench.push(host, again, now + outcome.retry_in)
         else:
             self._close(request, State.LEASED, outcome.state)
         return True
+
+    def _begin(self, request: Request, changes: Changes) -> Request:
+        # Counted now, as there may be nobody to tell of it.
+        if request.robots:
+            self._bench.begin(self._bench.host(request.host))
+        else:
+            changes.begun.append(request.id)
+        return replace(request, deaths=request.deaths + 1)
 
     def _settle_robots(self, outcome: Outcome, now: float, changes: Changes) -> None:
         learnt = self._bench.answered(outcome, now)

@@ -19,6 +19,7 @@ class Row(Struct):
     reason: str | None = None
     attempts: int = 0
     lost: int = 0
+    deaths: int = 0
     last: Settled | None = None
 
 
@@ -40,6 +41,7 @@ class MemoryLedger:
                 row.state = State.QUEUED
                 row.attempts -= not crashed
                 row.lost += crashed
+                row.deaths = row.deaths if crashed else max(0, row.deaths - 1)
         states: dict[str, int] = {}
         depths: dict[int, int] = {}
         for row in rows:
@@ -90,10 +92,15 @@ class MemoryLedger:
         for id in changes.released:
             self.rows[id].state = State.QUEUED
             self.rows[id].attempts -= 1
+            self.rows[id].deaths = max(0, self.rows[id].deaths - 1)
+        for id in changes.begun:
+            self.rows[id].deaths += 1
         for settled in changes.settled:
             row = self.rows[settled.id]
             row.state, row.reason, row.last = settled.state, settled.reason, settled
-            row.lost += settled.reason == Reason.LOST
+            lost = settled.reason == Reason.LOST
+            row.lost += lost
+            row.deaths = row.deaths if lost else 0
         for note in changes.robots:
             self.robots[note.host, note.scheme] = note
         for rest in changes.rests:
@@ -117,6 +124,7 @@ class MemoryLedger:
             hops=link.hops,
             attempt=row.attempts + 1,
             lost=row.lost,
+            deaths=row.deaths,
             referrer=referrer.born.link.url if referrer else None,
         )
         return request, (row.last.due - self._clock() if row.last else 0.0)

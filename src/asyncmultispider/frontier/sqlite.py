@@ -45,7 +45,8 @@ CREATE TABLE IF NOT EXISTS urls(
     status INTEGER,
     at REAL,
     elapsed REAL,
-    lost INTEGER NOT NULL DEFAULT 0
+    lost INTEGER NOT NULL DEFAULT 0,
+    deaths INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS queued ON urls(host, depth, id) WHERE state = 'queued';
 CREATE TABLE IF NOT EXISTS tries(
@@ -62,6 +63,7 @@ CREATE TABLE IF NOT EXISTS rests(host TEXT PRIMARY KEY, until REAL NOT NULL) WIT
 TO_2 = """
 CREATE INDEX IF NOT EXISTS tries_of ON tries(url_id);
 ALTER TABLE urls ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE urls ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;
 UPDATE urls SET lost = max(0, attempts - (state = 'leased') - (
     SELECT count(*) FROM tries t WHERE t.url_id = urls.id AND t.reason IS NOT 'lost'))
 WHERE state IN ('queued', 'leased') AND attempts > 0;
@@ -80,16 +82,20 @@ INSERT = """INSERT INTO urls(id, state, reason, url, host, depth, hops, referrer
 VALUES(?,?,?,?,?,?,?,?,?)"""
 LEASE = """UPDATE urls SET state='leased', attempts=attempts+1
 WHERE id IN (SELECT value FROM json_each(?))"""
-RELEASE = "UPDATE urls SET state='queued', attempts=attempts-1 WHERE id=? AND state='leased'"
+RELEASE_ALL = """UPDATE urls SET state='queued', attempts=attempts-1, deaths=max(0, deaths-1)
+WHERE state='leased'"""
+RELEASE = f"{RELEASE_ALL} AND id=?"
+BEGIN = "UPDATE urls SET deaths=deaths+1 WHERE id=?"
 SETTLE = """UPDATE urls
-SET state=?1, reason=?2, status=?3, at=?4, elapsed=?5, due=?6, lost=lost+(?2 IS 'lost')
+SET state=?1, reason=?2, status=?3, at=?4, elapsed=?5, due=?6, lost=lost+(?2 IS 'lost'),
+    deaths=CASE WHEN ?2 IS 'lost' THEN deaths ELSE 0 END
 WHERE id=?7"""
 TRIES_LOST = """INSERT INTO tries(url_id, at, elapsed, reason, detail)
 SELECT id, ?, 0, 'lost', 'the crawl was killed' FROM urls WHERE state='leased'"""
 LOSE_ALL = "UPDATE urls SET state='queued', lost=lost+1 WHERE state='leased'"
-RELEASE_ALL = "UPDATE urls SET state='queued', attempts=attempts-1 WHERE state='leased'"
 REQUEUE = """UPDATE urls
-SET state='queued', reason=NULL, attempts=0, lost=0, due=0, status=NULL, at=NULL, elapsed=NULL
+SET state='queued', reason=NULL, attempts=0, lost=0, deaths=0, due=0,
+    status=NULL, at=NULL, elapsed=NULL
 WHERE id=?"""
 TRY = "INSERT INTO tries(url_id, at, elapsed, reason, status, detail) VALUES(?,?,?,?,?,?)"
 ROBOTS = "INSERT OR REPLACE INTO robots(host, scheme, at, text) VALUES(?,?,?,?)"
@@ -101,7 +107,7 @@ RESTS = """SELECT host, until FROM rests
 WHERE until > ? AND host IN (SELECT host FROM urls WHERE state='queued')"""
 RAISE = "UPDATE urls SET depth=?, hops=?, referrer=? WHERE id=?"
 QUEUED = """
-SELECT id, url, host, depth, hops, attempts, lost,
+SELECT id, url, host, depth, hops, attempts, lost, deaths,
        (SELECT r.url FROM urls r WHERE r.id = urls.referrer), due
 FROM urls """
 LOAD = f"""{QUEUED} INDEXED BY queued
@@ -217,6 +223,8 @@ class SqliteLedger:
                 db.execute(LEASE, (str(changes.leased),))
             if changes.released:
                 db.executemany(RELEASE, [(id,) for id in changes.released])
+            if changes.begun:
+                db.executemany(BEGIN, [(id,) for id in changes.begun])
             if changes.settled:
                 db.executemany(
                     SETTLE,
@@ -292,7 +300,7 @@ def read_meta(path: Path, key: str) -> str | None:
 
 
 def _request(row: tuple[Any, ...]) -> Request:
-    id, url, host, depth, hops, attempts, lost, referrer, _ = row
+    id, url, host, depth, hops, attempts, lost, deaths, referrer, _ = row
     return Request(
         id=id,
         url=url,
@@ -301,6 +309,7 @@ def _request(row: tuple[Any, ...]) -> Request:
         hops=hops,
         attempt=attempts + 1,
         lost=lost,
+        deaths=deaths,
         referrer=referrer,
     )
 

@@ -17,7 +17,7 @@ from math import inf
 from asyncmultispider.frontier.gate import GONE, POISONED, Gate, Refusal, Shelf
 from asyncmultispider.model import Closed, Outcome, Request, State
 from asyncmultispider.politeness import Manners, Pace
-from asyncmultispider.retry import MAX_RETRY_AFTER, POISON, SUSPECT
+from asyncmultispider.retry import MAX_RETRY_AFTER, SUSPECT, is_poison
 
 HEADS = 256
 """Most requests of one host's queue that are held in memory."""
@@ -216,6 +216,11 @@ class Workbench:
         """Let the rules of a robots.txt that was read at `now` hold for a day."""
         self._learn(host, self._gate(host, scheme), text, now)
 
+    def begin(self, host: Host) -> None:
+        """The answer to the robots.txt that was asked for is going to be read."""
+        if host.asking is not None:
+            host.asking.deaths += 1
+
     def settle(self, host: Host, outcome: Outcome, now: float) -> None:
         """A transfer from the host ended: adjust its pace, and give it up when it is gone."""
         host.pace.finish(now, outcome.elapsed, overloaded=outcome.overloaded, wait=outcome.wait)
@@ -317,7 +322,7 @@ class Workbench:
         """
         while len(closed) < CLOSED_AT_ONCE and (host.heads or self._refill(host, now)):
             request = host.heads[0][2]
-            if request.lost >= POISON:
+            if is_poison(request.lost, request.deaths):
                 refusal: Refusal | None = POISONED
             else:
                 gate = self._gate_for(host, request)

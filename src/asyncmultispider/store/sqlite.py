@@ -120,7 +120,7 @@ class SqliteStore:
         if not urls:
             return []
         db = self._db
-        gone = [digest for (digest,) in db.executemany(FORGET, urls)]
+        gone = [digest or b"" for (digest,) in db.executemany(FORGET, urls)]
         db.executemany("DELETE FROM canonicals WHERE url=?", urls)
         db.executemany("DELETE FROM items WHERE url=?", urls)
         return gone

@@ -19,6 +19,7 @@ from asyncmultispider.testing.fetchers import AsyncFetcherSuite, FetcherSuite
 from asyncmultispider.testing.frontiers import DurableFrontierSuite, FrontierSuite
 from asyncmultispider.testing.outcomes import (
     again,
+    begun,
     done,
     failed,
     link,
@@ -39,6 +40,7 @@ __all__ = [
     "FrontierSuite",
     "StoreSuite",
     "again",
+    "begun",
     "done",
     "failed",
     "link",

@@ -51,7 +51,8 @@ class Driver:
         """Settle requests."""
         assert not self.frontier.finish(outcomes, self.clock.monotonic()), "a lease was refused"
         for outcome in outcomes:
-            self.leased.remove(outcome.request)
+            if outcome.state is not State.LEASED:
+                self.leased.remove(outcome.request)
 
     def count(self, state: State) -> int:
         """How many URLs are in this state."""

@@ -4,12 +4,12 @@ from collections import Counter
 
 from asyncmultispider.frontier.base import Frontier
 from asyncmultispider.model import Reason, State
-from asyncmultispider.retry import MAX_RETRY_AFTER
+from asyncmultispider.retry import MAX_RETRY_AFTER, SUSPECT
 from asyncmultispider.settings import Settings
 from asyncmultispider.testing.clock import FakeClock
 from asyncmultispider.testing.driver import Driver
 from asyncmultispider.testing.frontiers.base import DAY, A, B, FrontierBase, easy, polite
-from asyncmultispider.testing.outcomes import again, done, link, lost, rules
+from asyncmultispider.testing.outcomes import again, begun, done, link, lost, rules
 
 
 class DurableTests(FrontierBase):
@@ -103,6 +103,22 @@ class DurableTests(FrontierBase):
         driver = self.reopen(driver, easy(), away=60)
         (page,) = driver.take()
         assert (page.attempt, page.lost) == (3, 1)
+        driver.frontier.close()
+
+    def test_deaths_are_remembered(self) -> None:
+        driver = self.drive(easy(), f"{A}/1")
+        for _ in range(SUSPECT):
+            driver.finish(lost(driver.take()[0]))
+        (page,) = driver.take()
+        driver.finish(begun(page))
+        driver.finish(lost(page))
+        driver = self.reopen(driver, easy())
+        (page,) = driver.take()
+        assert (page.lost, page.deaths) == (SUSPECT + 1, 1)
+        driver.finish(begun(page))
+        driver = self.reopen(driver, easy())  # stopped in good order: no death
+        (page,) = driver.take()
+        assert (page.lost, page.deaths) == (SUSPECT + 1, 1)
         driver.frontier.close()
 
     def test_a_retry_that_came_due_meanwhile_goes_at_once(self) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from asyncmultispider.frontier.base import LEASE
 from asyncmultispider.model import Outcome, Reason, Request, State
-from asyncmultispider.retry import POISON, SUSPECT
+from asyncmultispider.retry import HOPELESS, POISON, SUSPECT
 from asyncmultispider.testing.driver import Driver
 from asyncmultispider.testing.frontiers.base import A, B, FrontierBase, easy, polite
-from asyncmultispider.testing.outcomes import again, done, failed, link, lost, rules
+from asyncmultispider.testing.outcomes import again, begun, done, failed, link, lost, rules
 
 
 class LeaseTests(FrontierBase):
@@ -153,15 +153,48 @@ class LeaseTests(FrontierBase):
 
         def answer(request: Request) -> Outcome:
             nonlocal tries
+            if request.lost >= SUSPECT:
+                driver.finish(begun(request))
             bad = any(r.url == f"{A}/bad" for r in driver.leased)  # it takes all others along
             tries += request.url == f"{A}/bad"
             return lost(request) if bad else done(request)
 
         driver.run(answer)
-        assert tries == POISON
+        assert tries == SUSPECT + POISON
         assert (driver.count(State.DONE), driver.count(State.FAILED)) == (2, 1)
         ends = [(end.request.url, end.state, end.reason) for end in driver.closed]
         assert ends == [(f"{A}/bad", State.FAILED, Reason.POISON)]
+        driver.frontier.close()
+
+    def test_what_is_lost_while_it_waits_for_the_server_is_not_poison(self) -> None:
+        driver = self.drive(easy(), f"{A}/slow", f"{A}/1")
+        for _ in range(HOPELESS - 1):
+            for page in driver.take():
+                driver.finish(lost(page) if page.url == f"{A}/slow" else done(page))
+        (page,) = driver.take()
+        assert (page.lost, page.deaths) == (HOPELESS - 1, 0)
+        driver.finish(lost(page))
+        assert driver.offer().ended
+        assert [(end.request.url, end.reason) for end in driver.closed] == [
+            (f"{A}/slow", Reason.POISON)
+        ]
+        driver.frontier.close()
+
+    def test_what_lives_through_it_is_no_suspect_of_that(self) -> None:
+        driver = self.drive(easy(), f"{A}/1")
+        self.lose(driver, SUSPECT, f"{A}/1")
+        for _ in range(POISON + 2):
+            (page,) = driver.take()
+            driver.finish(begun(page))
+            driver.finish(lost(page))
+            (page,) = driver.take()
+            assert page.deaths == 1
+            driver.finish(begun(page))
+            assert driver.count(State.LEASED) == 1
+            driver.finish(again(page, 0, at=driver.clock.time()))
+        (page,) = driver.take()
+        assert page.deaths == 0
+        driver.finish(done(page))
         driver.frontier.close()
 
     def test_a_robots_txt_can_be_poison(self) -> None:
@@ -171,11 +204,13 @@ class LeaseTests(FrontierBase):
         def answer(request: Request) -> Outcome:
             if request.robots and request.host == "a.example":
                 asked.append(request)
+                if request.lost >= SUSPECT:
+                    driver.finish(begun(request))
                 return lost(request)
             return rules(request) if request.robots else done(request)
 
         driver.run(answer)
-        assert [request.lost for request in asked] == list(range(POISON))
+        assert [request.lost for request in asked] == list(range(SUSPECT + POISON))
         assert (driver.count(State.DONE), driver.count(State.FAILED)) == (1, 2)
         assert {end.reason for end in driver.closed} == {Reason.POISON}
         driver.frontier.close()
