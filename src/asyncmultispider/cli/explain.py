@@ -198,6 +198,8 @@ def _told(known: Known) -> str:
         lines.append(f"redirect  to {_shown(known.target[0])} ({one_line(known.target[1])})")
     if entry.state == State.DONE:
         lines.append(f"page      {_stored(known.page)}")
+    if known.page:
+        lines.append(f"SHA-256   {known.page.digest.hex()}")
     lines += _tries(known)
     lines.append("found")
     for number, step in enumerate(known.found):
@@ -210,10 +212,7 @@ def _stored(page: StoredAs | None) -> str:
         return f"not in {PAGES}, though it is done: see 'verify'"
     kind = one_line(page.content_type or "of no type")
     items = f", {page.items} items" if page.items else ""
-    return (
-        f"{size(page.size)} {kind}{items}, in {PAGES} since {one_line(page.fetched_at)}, "
-        f"SHA-256 {page.digest.hex()}"
-    )
+    return f"{size(page.size)} {kind}{items}, in {PAGES} since {one_line(page.fetched_at)}"
 
 
 def _tries(known: Known) -> list[str]:

@@ -33,7 +33,6 @@ class Host:
     """A host: its pace, the head of its queue, the URLs that wait for another try, its rules."""
 
     __slots__ = (
-        "aside",
         "asking",
         "cursor",
         "gates",
@@ -57,7 +56,6 @@ class Host:
         self.tail = False
         self.later: list[tuple[float, int, Request]] = []
         self.gates: tuple[Gate, ...] = ()  # one for each scheme
-        self.aside: deque[Request] = deque()
         self.waits = False
         self.asking: Gate | None = None
         self.refusal: Refusal | None = None
@@ -102,7 +100,7 @@ class Workbench:
         self._open_depths: dict[int, int] = {}
         self._held: dict[Host, None] = {}
         self._doomed: list[Host] = []
-        self._aside: dict[Host, None] = {}
+        self._aside: dict[Host, deque[Request]] = {}
         self._alone = False
 
     def __len__(self) -> int:
@@ -229,7 +227,7 @@ class Workbench:
             later, host.later = host.later, []
             for _, _, request in later:
                 self._again(host, request)
-            self._fetch_back(host, len(host.aside))
+            self._fetch_back(host, len(self._aside.get(host, ())))
             self._doomed.append(host)
 
     def _visit(
@@ -253,11 +251,11 @@ class Workbench:
             self.schedule(host)
 
     def _set_aside(self, host: Host, request: Request) -> None:
-        self._aside[host] = None
+        aside = self._aside.setdefault(host, deque())
         if request.robots:
             host.asking, host.waits = None, True
         else:
-            host.aside.append(request)
+            aside.append(request)
 
     def _recall(self) -> None:
         for host in list(self._aside):
@@ -266,9 +264,10 @@ class Workbench:
 
     def _fetch_back(self, host: Host, most: int) -> None:
         host.waits = False
-        for _ in range(min(most, len(host.aside))):
-            self._again(host, host.aside.popleft())
-        if not host.aside:
+        aside = self._aside.get(host, deque())
+        for _ in range(min(most, len(aside))):
+            self._again(host, aside.popleft())
+        if not aside:
             self._aside.pop(host, None)
 
     def _level(self) -> int:
@@ -358,7 +357,8 @@ class Workbench:
 
     def _refill(self, host: Host, now: float) -> bool:
         while host.tail and not host.heads:
-            waiting = {id for _, id, _ in host.later} | {request.id for request in host.aside}
+            waiting = {id for _, id, _ in host.later}
+            waiting |= {request.id for request in self._aside.get(host, ())}
             limit = max(1, self._share()) + len(waiting)
             rows = self._load(host.name, host.cursor, limit)
             host.tail = len(rows) == limit
