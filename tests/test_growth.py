@@ -9,10 +9,10 @@ import test_frontier
 from asyncmultispider.errors import StorageError
 from asyncmultispider.frontier import gate, workbench
 from asyncmultispider.frontier.gate import Gate
+from asyncmultispider.frontier.host import Host
 from asyncmultispider.frontier.local import LocalFrontier
 from asyncmultispider.frontier.memory import MemoryLedger
 from asyncmultispider.frontier.sqlite import SqliteLedger
-from asyncmultispider.frontier.workbench import Host
 from asyncmultispider.model import Outcome, Request, State
 from asyncmultispider.robots import SILENT, Policy, Robots
 from asyncmultispider.settings import Settings

@@ -25,8 +25,9 @@ from asyncmultispider.frontier.base import (
     lost,
 )
 from asyncmultispider.frontier.gate import ROBOTS_AGE
+from asyncmultispider.frontier.host import Host
 from asyncmultispider.frontier.known import KnownUrls
-from asyncmultispider.frontier.workbench import Host, Workbench
+from asyncmultispider.frontier.workbench import Workbench
 from asyncmultispider.model import Batch, Closed, Link, Outcome, Reason, Request, State
 from asyncmultispider.politeness import Manners
 from asyncmultispider.retry import MAX_RETRY_AFTER
