@@ -213,7 +213,7 @@ DAMAGE: dict[str, tuple[str, tuple[str, ...]]] = {
         FRONTIER,
         (f"UPDATE urls SET url = '{A}/A' WHERE {SOME}",),
     ),
-    "URLs whose referrer is no earlier row": (
+    "URLs whose referrer is no other row": (
         FRONTIER,
         (f"UPDATE urls SET referrer = id WHERE {SOME}",),
     ),
@@ -634,3 +634,32 @@ def test_outputs_that_are_written_anew_meanwhile(
     monkeypatch.setattr(Books, "ask", asking)
     assert holds(books).outputs == 0
     assert len(asked) == 3
+
+
+def test_a_referrer_may_be_found_later_than_what_it_leads_to(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --depth: by two redirects, a URL is on the level of the first of them."""
+    web = FakeWeb(
+        {
+            f"{A}/": "<a href=/links>1</a><a href=/old>2</a>",
+            f"{A}/links": "<a href=/x>3</a>",
+            f"{A}/old": reply("", status=301, headers={"location": "/older"}),
+            f"{A}/older": reply("", status=301, headers={"location": "/x"}),
+            f"{A}/x": "<a href=/below>4</a>",
+            f"{A}/below": "the end",
+        }
+    )
+    monkeypatch.setattr(crawler, "AsyncCurlFetcher", lambda _: web)
+    settings = Settings(
+        seeds=(f"{A}/",), depth=2, delay_factor=0, ignore_robots=True, per_host=1, concurrency=1
+    )
+    with Crawl(settings, directory).open() as crawl:
+        crawl.run()
+    with contextlib.closing(sqlite3.connect(directory / FRONTIER)) as db:
+        rows = {url: row for url, *row in db.execute("SELECT url, id, referrer, depth FROM urls")}
+    (id, referrer, depth), (older, *_) = rows[f"{A}/x"], rows[f"{A}/older"]
+    assert (referrer, depth) == (older, 1)
+    assert referrer > id
+    assert rows[f"{A}/below"][2] == 2
+    assert verify(directory).ok

@@ -47,6 +47,7 @@ def check_ledger(books: Books) -> None:
 
 def _check_rows(books: Books) -> None:
     seed = books.ask("SELECT value FROM main.meta WHERE key='seed'").get
+    last = books.ask("SELECT max(id) FROM main.urls").get
     before, add = 0, books.findings.add
     for row in books.ask(ROWS):
         id, state, url = row[0], row[1], row[3]
@@ -57,14 +58,14 @@ def _check_rows(books: Books) -> None:
                 url,
                 max(1, id - before - 1),
             )
-        for fault in _faults(row, seed):
+        for fault in _faults(row, seed, last):
             add(fault, url)
         if not id % OFTEN:
             books.beat(f"checking the ledger: {id} URLs")
         before = id
 
 
-def _faults(row: Row, seed: object) -> Iterator[str]:
+def _faults(row: Row, seed: object, last: int) -> Iterator[str]:
     id, state, reason, url, referrer, mark, attempts = row
     if state not in STATES:
         yield "URLs in an unknown state"
@@ -73,8 +74,9 @@ def _faults(row: Row, seed: object) -> Iterator[str]:
             yield "URLs that ended without a reason"
     elif not REASON.fullmatch(reason):
         yield "URLs with an unknown reason"
-    if not (isinstance(referrer, int) and 0 <= referrer < id):
-        yield "URLs whose referrer is no earlier row"
+    # With --depth, a redirect that was found later may lead to it in fewer steps.
+    if not (isinstance(referrer, int) and 0 <= referrer <= last and referrer != id):
+        yield "URLs whose referrer is no other row"
     if not (isinstance(seed, int) and mark == _mark(url, seed)):
         yield "URLs whose fingerprint is not theirs"
     if state == DONE and not (isinstance(attempts, int) and attempts >= 1):
