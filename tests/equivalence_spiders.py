@@ -27,7 +27,7 @@ from asyncmultispider.page import Page
 from asyncmultispider.spider import Spider
 from asyncmultispider.store.sqlite import SqliteStore
 
-SECONDS = 2.5
+SECONDS = 3.5
 worker.PULSE = 0.1  # before a worker begins: it shows that it lives while its spider loads
 SOON = 0.02
 """Seconds before an `impatient` crawl tries again."""

@@ -237,12 +237,12 @@ def marked(tmp_path: Path, deaths: int) -> Path:
 
 # Silent
 
-SILENT = 1.0
+SILENT = 1.5
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A supervisor that gives up a worker after a second without a sign of life."""
+    """A supervisor that soon gives up a worker that shows no sign of life."""
     monkeypatch.setattr(processes, "LEASE", SILENT)
     monkeypatch.setattr(processes, "PULSE", 0.2)
 
@@ -289,7 +289,9 @@ def test_a_worker_that_is_stopped_is_replaced(site: Site, crawl: CrawlSite) -> N
     assert crawled.ends(site) == dict.fromkeys(paths, "done")
     lost = lost_tries(crawled)
     assert site.url("/stops") in dict(lost)
-    assert {detail for _, detail in lost} == {"a worker process was silent for 1 s and was killed"}
+    assert {detail for _, detail in lost} == {
+        "a worker process was silent for 1.5 s and was killed"
+    }
     wait_for_end(stopped)
 
 

@@ -207,7 +207,7 @@ def crawl_options(command: F) -> F:
 @click.argument("urls", metavar="URL...", nargs=-1)
 @crawl_options
 def crawl(**options: Any) -> int:
-    """Crawl from URL... ('-' reads URLs from standard input).
+    """Crawl from one or more URLs ('-' reads them from standard input).
 
     The same command continues an interrupted crawl. A URL without a scheme means https, or http
     where https can't connect.
@@ -221,7 +221,7 @@ def crawl(**options: Any) -> int:
 @click.argument("spider", metavar="SPIDER.py")
 @crawl_options
 def run(**options: Any) -> int:
-    """Crawl with the handlers of the spider in SPIDER.py, from its seeds.
+    """Crawl with the handlers of a spider, from its seeds.
 
     \b
     from asyncmultispider import Spider
@@ -248,7 +248,10 @@ def run(**options: Any) -> int:
 @click.option("--header", "headers", metavar="'K: V'", multiple=True, help="Repeatable.")
 @click.option("--proxy", metavar="URL")
 def fetch(**options: Any) -> int:
-    """Fetch one URL and show what the crawler sees: status, headers, links, text."""
+    """Show one URL as the crawler sees it.
+
+    Status, headers, links, text.
+    """
     from asyncmultispider.cli.fetch import fetch_command
 
     return fetch_command(**options)
@@ -258,7 +261,10 @@ def fetch(**options: Any) -> int:
 @DIRECTORY
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 def status(directory: str, as_json: bool) -> None:
-    """Show how a crawl stands: URLs by state and reason, hosts, pages, when it ends."""
+    """Show how a crawl stands.
+
+    URLs by state and reason, hosts, pages, outputs, who is at work on it, when it ends.
+    """
     from asyncmultispider.cli.books import status_command
 
     status_command(directory, as_json)
@@ -277,7 +283,10 @@ def status(directory: str, as_json: bool) -> None:
 def urls(
     directory: str, state: str | None, reason: str | None, host: str | None, as_json: bool
 ) -> None:
-    """Print the ledger: a line per URL with state, reason and url, tabs between."""
+    """Print the ledger, a line per URL.
+
+    State, reason and url, tabs between.
+    """
     from asyncmultispider.cli.books import urls_command
 
     urls_command(directory, state, reason, host, as_json)
@@ -288,7 +297,9 @@ def urls(
 @click.argument("url")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 def explain(directory: str, url: str, as_json: bool) -> int:
-    """Tell everything known of one URL: how it was found, its tries, why it ended so.
+    """Tell everything known of one URL.
+
+    How it was found, each try, which rule, why it ended so, where its page is.
 
     Exit code 1 when the crawl never heard of it: then why it would be refused, or that no page
     linked to it.
@@ -310,10 +321,10 @@ def explain(directory: str, url: str, as_json: bool) -> int:
 @HOST
 @click.option("--json", "as_json", is_flag=True, help='Print {"queued": N}.')
 def retry(**options: Any) -> int:
-    """Queue URLs again that ended without a page; the crawl's own command then fetches them.
+    """Queue URLs again that ended without a page.
 
-    They get all their tries anew, and robots.txt is asked for again where it was in the way.
-    Exit code 1 when there were none.
+    The crawl's own command then fetches them. They get all their tries anew, and robots.txt is
+    asked for again where it was in the way. Exit code 1 when there were none.
 
     \b
     asyncmultispider retry DIR                          all that failed
@@ -329,7 +340,9 @@ def retry(**options: Any) -> int:
 @DIRECTORY
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 def verify(directory: str, as_json: bool) -> int:
-    """Check the books of a crawl, also while it runs: no URL is lost, every page is what it was.
+    """Check that the books of a crawl balance, also while it runs.
+
+    That no URL is lost, and each page and item is there, once, and as it was fetched.
 
     Exit codes: 0 all holds, 1 something is wrong (it is named), 2 there is no crawl, 3 a file can't
     be read. Nothing is changed.
@@ -343,7 +356,7 @@ def verify(directory: str, as_json: bool) -> int:
 @DIRECTORY
 @click.option("--to", "target", metavar="FILE.jsonl", required=True, help="Where to write.")
 def export(directory: str, target: str) -> int:
-    """Write the items of a crawl, or its pages where it has none, as JSON lines."""
+    """Write items, or pages where there are none, as JSON lines."""
     from asyncmultispider.cli.books import export_command
 
     return export_command(directory, target)
@@ -404,7 +417,9 @@ def export(directory: str, target: str) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 @click.option("--plot", "picture", metavar="FILE.svg|png", help="Also draw the runs.")
 def bench(**options: Any) -> int:
-    """Compare the engines on a built-in local site: which one, and how many in flight?
+    """Compare the engines on a built-in local site.
+
+    Which one is it to be, and how many in flight?
 
     \b
     asyncmultispider bench --pages 16 --latency 1.2       a server that is slow to answer
