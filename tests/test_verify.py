@@ -19,6 +19,7 @@ from asyncmultispider.directory import FRONTIER, PAGES
 from asyncmultispider.errors import UsageError
 from asyncmultispider.export import Exported, export_jsonl, listing
 from asyncmultispider.fetch.fake import FakeWeb, reply
+from asyncmultispider.frontier.reader import reading
 from asyncmultispider.settings import Settings
 from asyncmultispider.stats import Summary
 from asyncmultispider.verify import Report, pages, verify
@@ -663,3 +664,8 @@ def test_a_referrer_may_be_found_later_than_what_it_leads_to(
     assert referrer > id
     assert rows[f"{A}/below"][2] == 2
     assert verify(directory).ok
+    with reading(directory / FRONTIER) as ledger:
+        below = ledger.find(f"{A}/below")
+        assert below is not None
+        found = [step.url.removeprefix(A) for step in ledger.chain(below)]
+    assert found == ["/", "/old", "/older", "/x"]

@@ -30,7 +30,7 @@ from asyncmultispider.frontier.sqlite import SqliteLedger, decode_meta, read_met
 from asyncmultispider.journal import Journal
 from asyncmultispider.judge import Judge
 from asyncmultispider.mending import Mended, mend
-from asyncmultispider.model import Failure, Reason, Request, Result
+from asyncmultispider.model import Failure, Reason, Request, Result, State
 from asyncmultispider.observe import Observer
 from asyncmultispider.settings import Settings, without_user
 from asyncmultispider.spider import Spider
@@ -113,7 +113,7 @@ class Crawl:
     def run(self, observers: Sequence[Observer] = ()) -> Summary:
         """Crawl until it ends, the limit is reached, the user interrupts or the books fail."""
         began = monotonic()
-        pages = self.store.count()
+        pages = self.frontier.stats().states[State.DONE]  # `mend` saw to it that they are stored
         stopped: Stopped = "failed"
         try:
             self._journal.note("start", continued=self.continued, seeds=self._public["seeds"])

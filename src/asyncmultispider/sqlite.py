@@ -123,6 +123,17 @@ def read_database(path: Path, format: Format) -> apsw.Connection:
     return db
 
 
+@contextmanager
+def reading_database(path: Path, format: Format) -> Iterator[apsw.Connection]:
+    """The same, for as long as the block runs; errors in it are mapped as well."""
+    db = read_database(path, format)
+    try:
+        with storage_errors(path):
+            yield db
+    finally:
+        db.close()
+
+
 def check_database(path: Path, format: Format) -> None:
     """Raise `UsageError` when there is a file at `path` that is not a database of ours."""
     # SQLite is not let near it before: to read a file it may change it, and finish what another

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec import json
 
-from asyncmultispider.frontier.sqlite import FORMAT, REQUEUE
+from asyncmultispider.frontier.sqlite import AS_NEW, FORMAT
 from asyncmultispider.model import Reason, State
 from asyncmultispider.sqlite import close_database, open_database, storage_errors
 
@@ -13,7 +13,7 @@ _CHOSEN = """WHERE state = ?1
 AND (?2 IS NULL OR reason IN (SELECT value FROM json_each(?2))) AND (?3 IS NULL OR host = ?3)"""
 _FORGET_ROBOTS = f"""DELETE FROM robots WHERE host IN (SELECT host FROM urls {_CHOSEN}
 AND reason IN ('{Reason.ROBOTS}', '{Reason.ROBOTS_UNAVAILABLE}'))"""  # noqa: S608 - our own words
-_PUT_BACK = f"{REQUEUE.partition('WHERE')[0]} {_CHOSEN}"
+_PUT_BACK = f"{AS_NEW} {_CHOSEN}"
 
 
 def put_back(

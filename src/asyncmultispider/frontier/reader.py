@@ -11,7 +11,7 @@ from msgspec import Struct
 from asyncmultispider.frontier.sqlite import FORMAT, check_states, decode_meta
 from asyncmultispider.model import State
 from asyncmultispider.settings import without_user
-from asyncmultispider.sqlite import read_database, storage_errors
+from asyncmultispider.sqlite import reading_database
 from asyncmultispider.urls import host_of
 
 Row = TypeVar("Row", bound=Struct)
@@ -124,14 +124,13 @@ class LedgerReader:
 
     def chain(self, entry: Entry) -> list[Entry]:
         """The pages that led to it, from a seed down to the page that linked to it."""
-        found: list[Entry] = []
-        while entry.referrer:
+        found = {entry.id: entry}
+        while entry.referrer not in (0, *found):  # in a damaged ledger it may go round
             above = self._entry("id = ?", entry.referrer)
-            if above is None or above.id >= entry.id:  # no ledger of ours
+            if above is None:
                 break
-            found.append(above)
-            entry = above
-        return found[::-1]
+            found[above.id] = entry = above
+        return list(found.values())[:0:-1]
 
     def tries(self, entry: Entry) -> list[Try]:
         """Its tries in order, those before a `retry` too; the last one may have given the page."""
@@ -184,12 +183,8 @@ class LedgerReader:
 @contextmanager
 def reading(path: Path) -> Iterator[LedgerReader]:
     """Open the ledger at `path` for reading."""
-    db = read_database(path, FORMAT)
-    try:
-        with storage_errors(path), db:  # one transaction: one moment of a crawl that goes on
-            yield LedgerReader(db)
-    finally:
-        db.close()
+    with reading_database(path, FORMAT) as db, db:  # one moment of a crawl that goes on
+        yield LedgerReader(db)
 
 
 def _struct(kind: type[Row], row: Iterable[object]) -> Row:

@@ -21,7 +21,7 @@ from asyncmultispider.sqlite import (
     close_database,
     flush_database,
     open_database,
-    read_database,
+    reading_database,
     storage_errors,
     transaction,
 )
@@ -93,10 +93,10 @@ WHERE id=?7"""
 TRIES_LOST = """INSERT INTO tries(url_id, at, elapsed, reason, detail)
 SELECT id, ?, 0, 'lost', 'the crawl was killed' FROM urls WHERE state='leased'"""
 LOSE_ALL = "UPDATE urls SET state='queued', lost=lost+1 WHERE state='leased'"
-REQUEUE = """UPDATE urls
+AS_NEW = """UPDATE urls
 SET state='queued', reason=NULL, attempts=0, lost=0, deaths=0, due=0,
-    status=NULL, at=NULL, elapsed=NULL
-WHERE id=?"""
+    status=NULL, at=NULL, elapsed=NULL"""
+REQUEUE = f"{AS_NEW} WHERE id=?"
 TRY = "INSERT INTO tries(url_id, at, elapsed, reason, status, detail) VALUES(?,?,?,?,?,?)"
 ROBOTS = "INSERT OR REPLACE INTO robots(host, scheme, at, text) VALUES(?,?,?,?)"
 RULES = "SELECT text FROM robots WHERE host=? AND scheme=?"
@@ -290,12 +290,8 @@ def decode_meta(path: Path, text: str, type: type[T]) -> T:
 
 def read_meta(path: Path, key: str) -> str | None:
     """A note about the crawl, from a ledger that somebody else may be writing."""
-    db = read_database(path, FORMAT)
-    try:
-        with storage_errors(path):
-            value = db.execute("SELECT value FROM meta WHERE key=?", (key,)).get
-    finally:
-        db.close()
+    with reading_database(path, FORMAT) as db:
+        value = db.execute("SELECT value FROM meta WHERE key=?", (key,)).get
     return None if value is None else str(value)
 
 

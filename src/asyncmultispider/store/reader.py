@@ -5,7 +5,7 @@ from pathlib import Path
 from msgspec import Struct, json
 
 from asyncmultispider.model import Headers
-from asyncmultispider.sqlite import read_database, storage_errors
+from asyncmultispider.sqlite import reading_database
 from asyncmultispider.store.sqlite import FORMAT
 
 _PAGE = """SELECT status, content_type, fetched_at, size, digest, headers,
@@ -41,12 +41,8 @@ def find_page(path: Path, url: str) -> StoredAs | None:
     """The page of a canonical URL; None when it is not stored."""
     if not path.is_file():
         return None
-    db = read_database(path, FORMAT)
-    try:
-        with storage_errors(path):
-            row = db.execute(_PAGE, (url,)).fetchone()
-    finally:
-        db.close()
+    with reading_database(path, FORMAT) as db:
+        row = db.execute(_PAGE, (url,)).fetchone()
     if row is None:
         return None
     return StoredAs(**dict(zip(StoredAs.__struct_fields__, row, strict=True)))

@@ -15,7 +15,7 @@ from asyncmultispider.sqlite import (
     close_database,
     flush_database,
     open_database,
-    read_database,
+    reading_database,
     storage_errors,
     transaction,
 )
@@ -167,39 +167,27 @@ class StoredPage(Struct, frozen=True, kw_only=True):
 def read_pages(path: Path) -> Iterator[StoredPage]:
     """All pages of a store, in the order in which they were stored."""
     unpacker = zstandard.ZstdDecompressor()
-    db = read_database(path, FORMAT)
-    try:
-        with storage_errors(path):
-            for *fields, encoding, body in db.execute(
-                "SELECT pages.*, encoding, body FROM pages JOIN bodies USING(digest) "
-                "ORDER BY pages.rowid"
-            ):
-                if encoding == "zstd":
-                    body = _unpacked(unpacker, body, path)
-                yield StoredPage(**dict(zip(_COLUMNS, fields, strict=True)), body=body)
-    finally:
-        db.close()
+    with reading_database(path, FORMAT) as db:
+        for *fields, encoding, body in db.execute(
+            "SELECT pages.*, encoding, body FROM pages JOIN bodies USING(digest) "
+            "ORDER BY pages.rowid"
+        ):
+            if encoding == "zstd":
+                body = _unpacked(unpacker, body, path)
+            yield StoredPage(**dict(zip(_COLUMNS, fields, strict=True)), body=body)
 
 
 def read_items(path: Path) -> Iterator[tuple[str, str]]:
     """All items of a store as (URL, JSON), in order."""
-    db = read_database(path, FORMAT)
-    try:
-        with storage_errors(path):
-            yield from db.execute("SELECT url, data FROM items ORDER BY rowid")
-    finally:
-        db.close()
+    with reading_database(path, FORMAT) as db:
+        yield from db.execute("SELECT url, data FROM items ORDER BY rowid")
 
 
 def totals(path: Path) -> tuple[int, int]:
     """The number of pages of a store, and of the bytes of their bodies."""
-    db = read_database(path, FORMAT)
-    try:
-        with storage_errors(path):
-            pages, stored = db.execute("SELECT count(*), coalesce(sum(size), 0) FROM pages").get
-            return pages, stored
-    finally:
-        db.close()
+    with reading_database(path, FORMAT) as db:
+        pages, stored = db.execute("SELECT count(*), coalesce(sum(size), 0) FROM pages").get
+        return pages, stored
 
 
 def _unpacked(unpacker: zstandard.ZstdDecompressor, body: bytes, path: Path) -> bytes:

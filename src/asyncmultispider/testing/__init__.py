@@ -13,13 +13,13 @@ The suites use plain `assert`; for readable failures call
 """
 
 from asyncmultispider.fetch.fake import FakeWeb, reply, trouble
+from asyncmultispider.frontier.base import begun
 from asyncmultispider.testing.clock import FakeClock
 from asyncmultispider.testing.driver import Driver
 from asyncmultispider.testing.fetchers import AsyncFetcherSuite, FetcherSuite
 from asyncmultispider.testing.frontiers import DurableFrontierSuite, FrontierSuite
 from asyncmultispider.testing.outcomes import (
     again,
-    begun,
     done,
     failed,
     link,

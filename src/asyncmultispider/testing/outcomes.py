@@ -43,11 +43,6 @@ def lost(request: Request) -> Outcome:
     return frontier.lost(request, "", 0.0)
 
 
-def begun(request: Request) -> Outcome:
-    """Not an end: the answer has come, and is going to be worked on."""
-    return frontier.begun(request)
-
-
 def again(
     request: Request,
     seconds: float,

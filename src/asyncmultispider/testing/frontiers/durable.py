@@ -2,14 +2,14 @@
 
 from collections import Counter
 
-from asyncmultispider.frontier.base import Frontier
+from asyncmultispider.frontier.base import Frontier, begun
 from asyncmultispider.model import Reason, State
 from asyncmultispider.retry import MAX_RETRY_AFTER, SUSPECT
 from asyncmultispider.settings import Settings
 from asyncmultispider.testing.clock import FakeClock
 from asyncmultispider.testing.driver import Driver
 from asyncmultispider.testing.frontiers.base import DAY, A, B, FrontierBase, easy, polite
-from asyncmultispider.testing.outcomes import again, begun, done, link, lost, rules
+from asyncmultispider.testing.outcomes import again, done, link, lost, rules
 
 
 class DurableTests(FrontierBase):

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from asyncmultispider.frontier.base import LEASE
+from asyncmultispider.frontier.base import LEASE, begun
 from asyncmultispider.model import Outcome, Reason, Request, State
 from asyncmultispider.retry import HOPELESS, POISON, SUSPECT
 from asyncmultispider.testing.driver import Driver
 from asyncmultispider.testing.frontiers.base import A, B, FrontierBase, easy, polite
-from asyncmultispider.testing.outcomes import again, begun, done, failed, link, lost, rules
+from asyncmultispider.testing.outcomes import again, done, failed, link, lost, rules
 
 
 class LeaseTests(FrontierBase):
