@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from asyncmultispider.fetch import curl
+from asyncmultispider.fetch import curl, transfer
 from asyncmultispider.fetch.curl import CurlFetcher, Turns
 from asyncmultispider.model import Failure, Request, Response, Result
 from asyncmultispider.settings import Settings
@@ -52,7 +52,7 @@ def test_large_bodies_take_turns_and_all_arrive(
         results = [task.result(DEADLINE) for task in tasks]
     assert [r.body for r in results if isinstance(r, Response)] == [BODY] * 12
     # Each may hold a chunk above the bound, and one its whole body.
-    assert turns.most < 100_000 + 12 * curl.BUFFER + len(BODY)
+    assert turns.most < 100_000 + 12 * transfer.BUFFER + len(BODY)
 
 
 def test_a_silent_server_does_not_hold_up_large_bodies(

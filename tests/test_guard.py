@@ -10,7 +10,7 @@ from asyncmultispider.fetch.curl import CurlFetcher
 from asyncmultispider.fetch.guard import Guard
 from asyncmultispider.model import Failure, Reason, Request, Response, Result
 from asyncmultispider.settings import Settings
-from asyncmultispider.urls import host_of
+from asyncmultispider.urls import canonicalize, host_of
 from webserver import Reply, Site
 
 PUBLIC = [
@@ -124,6 +124,17 @@ def test_what_the_user_allows_stays_allowed(allowed: str) -> None:
         ("fc00::/7", "fd00::1", "fe80::1"),
         ("fe80::/10", "fe80::1%eth0", "fec0::1"),
         ("::1/128", "::1", "127.0.0.1"),
+        # What an address embeds, if what else it leads to is public or allowed too.
+        ("10.0.0.0/8", "::10.0.0.1", "::8.8.8.8"),
+        ("10.0.0.0/8", "::ffff:0:10.0.0.1", "::ffff:0:8.8.8.8"),
+        ("10.0.0.0/8", "2002:a00:1::1", "2002:7f00:1::1"),
+        ("10.0.0.0/8", "2001:0:808:808::f5ff:fffe", "2001:0:7f00:1::f5ff:fffe"),
+        ("10.0.0.0/8", "2606:4700::5efe:10.0.0.1", "fd00::5efe:10.0.0.1"),
+        ("10.0.0.0/8", "2002:808:808::5efe:10.0.0.1", "2002:c0a8:101::5efe:10.0.0.1"),
+        # In the local translators' prefix there is no knowing: it must be named itself.
+        ("64:ff9b:1::/48", "64:ff9b:1::a00:1", "64:ff9b::a00:1"),
+        ("::ffff:0:0/96", "::ffff:10.0.0.1", "10.0.0.1"),
+        ("0.0.0.0/8", "0.0.0.1", "::1"),
     ],
 )
 def test_networks_that_the_user_allows(network: str, inside: str, outside: str) -> None:
@@ -141,6 +152,37 @@ def test_no_address_breaks_it(address: ipaddress.IPv4Address | ipaddress.IPv6Add
         assert not address.is_multicast
 
 
+def test_what_is_not_an_address_is_never_allowed() -> None:
+    with pytest.raises(ValueError, match="nonsense"):
+        Guard([], []).allows("a.example", "nonsense")
+
+
+# Ports
+
+
+@pytest.mark.parametrize("port", [0, 1, 22, 25, 53, 110, 143, 587, 993, 3306, 5432, 6379, 10080])
+def test_ports_of_other_protocols_are_for_seeds_only(port: int) -> None:
+    for name in ("a.example", "127.0.0.1", "[::1]"):
+        host = f"{name}:{port}"
+        assert not Guard([name], ["all"]).allows_port(host), "addresses are another matter"
+        assert Guard([host], []).allows_port(host)
+        assert not Guard([host], []).allows_port(f"b.example:{port}")
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["a.example", "[::1]", "[2001:db8::25]", "a.example:81", "a.example:8080", "[::1]:8443"],
+)
+def test_other_ports_are_free(host: str) -> None:
+    assert Guard([], []).allows_port(host)
+
+
+def test_a_seed_keeps_its_port_wherever_its_name_leads() -> None:
+    guard = Guard(["a.example:22"], [])
+    assert guard.allows("a.example:22", "8.8.8.8")
+    assert guard.allows_port("a.example:22")
+
+
 # Through a proxy
 
 
@@ -149,7 +191,22 @@ def test_no_address_breaks_it(address: ipaddress.IPv4Address | ipaddress.IPv6Add
     [
         ("a.example", True),
         ("a.example:8080", True),
-        ("localhost", True),  # what a name means is the proxy's affair
+        ("intranet", True),  # what a name means is the proxy's affair
+        ("local.example", True),
+        ("notlocalhost", True),
+        ("localhost.example", True),
+        ("home.arpa.example", True),
+        ("arpa", True),
+        ("localhost", False),
+        ("localhost:8080", False),
+        ("localhost.", False),
+        ("a.localhost", False),
+        ("printer.local", False),
+        ("printer.local.:631", False),
+        ("local", False),
+        ("metadata.google.internal", False),
+        ("router.home.arpa", False),
+        ("home.arpa", False),
         ("8.8.8.8", True),
         ("8.8.8.8:8080", True),
         ("[2606:4700:4700::1111]", True),
@@ -187,3 +244,53 @@ def test_a_proxy_is_not_led_into_the_private_network(site: Site) -> None:
         assert isinstance(refused, Failure)
         assert refused.reason is Reason.PRIVATE_ADDRESS
     assert "10.0.0.2" in private.detail
+
+
+def test_no_private_name_is_asked_of_a_proxy(site: Site) -> None:
+    site.route("http*", Reply(200, "from the proxy"))
+    settings = Settings(seeds=("http://nas.local/",), proxy=site.url("").rstrip("/"))
+    urls = (
+        "http://nas.local/",
+        "http://nas.local.:81/",
+        "http://LOCALHOST./",
+        "http://[::7f00:1]/",
+    )
+    seed, *others = fetch(settings, *map(canonicalize, urls))
+    assert isinstance(seed, Response)
+    assert site.paths == ["http://nas.local/"]
+    assert [refused.reason for refused in others if isinstance(refused, Failure)] == [
+        Reason.PRIVATE_ADDRESS
+    ] * 3
+
+
+# Numbers that old resolvers take for addresses
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "2130706433",
+        "0x7f.1",
+        "0x7F000001",
+        "017700000001",
+        "127.1",
+        "127.0.0.1.",
+        "%31%32%37.1",
+        "①②⑦.1",
+        "127。0。0。1",
+        "[::ffff:127.0.0.1]",
+        "[::127.1.0.0]",
+        "[64:ff9b::127.0.0.1]",
+        "0",
+        "localhost",
+        "localhost.",
+        "a.localhost",
+    ],
+)
+def test_odd_names_of_this_machine_lead_nowhere(host: str, site: Site) -> None:
+    url = canonicalize(f"http://{host}:{site.port}/")
+    [result] = fetch(Settings(seeds=("http://a.example/",)), url)
+    assert isinstance(result, Failure)
+    assert result.reason is Reason.PRIVATE_ADDRESS
+    assert site.connections == 0
+    assert not Guard([], []).allows_name(host_of(url)), "nor by a proxy"

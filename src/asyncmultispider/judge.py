@@ -32,7 +32,7 @@ from asyncmultispider.retry import retry_after, retry_delay, shows_strain
 from asyncmultispider.robots import product_token
 from asyncmultispider.settings import Settings
 from asyncmultispider.spider import Handler, Spider, handler_name
-from asyncmultispider.urls import canonicalize, is_web
+from asyncmultispider.urls import canonicalize, is_web, without_login
 from asyncmultispider.urls.scope import Scope
 
 MAX_HOPS = 10
@@ -56,9 +56,8 @@ class Judge:
         self._spider = spider
         self._agent = product_token(settings.user_agent)
         self._obedient = not settings.ignore_robots
-        self._links = LinkFilter(
-            Scope(settings.scope, settings.seeds, settings.include, settings.exclude)
-        )
+        seeds = [without_login(seed) for seed in settings.seeds]
+        self._links = LinkFilter(Scope(settings.scope, seeds, settings.include, settings.exclude))
 
     def __call__(self, request: Request, result: Result) -> Outcome | Visit:
         """Decide what this try came to."""
@@ -267,4 +266,5 @@ def _row(page: Page, response: Response) -> PageRow:
         digest=sha256(page.body).digest(),
         body=page.body,
         canonical=page.canonical,
+        unverified=response.unverified,
     )

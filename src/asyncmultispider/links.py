@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from asyncmultispider.model import Link
 from asyncmultispider.page import Page
-from asyncmultispider.urls import canonicalize, host_of, is_web
+from asyncmultispider.urls import canonicalize, host_of, is_web, without_login
 from asyncmultispider.urls.scope import Scope
 
 REMEMBERED = 20_000_000
@@ -74,7 +74,11 @@ class LinkFilter:
         return list(links.values())
 
     def link(self, url: str, depth: int, hops: int = 0) -> Link:
-        """A link to a canonical web URL, closed at birth when it is out of scope."""
+        """A link to a canonical web URL, closed at birth when it is out of scope.
+
+        A user name and password in it are dropped: they would be somebody else's.
+        """
+        url = without_login(url)
         host = host_of(url)
         skip = self._scope.refuses(url, host)
         return Link(url=url, host=host, depth=depth, hops=hops, skip=skip)

@@ -46,13 +46,17 @@ class Reason(StrEnum):
     TOO_MANY_REDIRECTS = "too-many-redirects"
     BAD_REDIRECT = "bad-redirect"
     PRIVATE_ADDRESS = "private-address"
+    BAD_PORT = "bad-port"
     PROXY = "proxy"
+    TOO_COMPLEX = "too-complex"
     HANDLER = "handler"
     POISON = "poison"
     BUG = "bug"
     # suspended: a person should look
     ROBOTS_UNAVAILABLE = "robots-unavailable"
     UNREACHABLE = "unreachable"
+    BANNED = "banned"
+    TRAP = "trap"
     # queued again: no outcome is known of this try
     LOST = "lost"
 
@@ -104,13 +108,18 @@ class Request(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
 
 
 class Response(Struct, frozen=True, kw_only=True, gc=False):
-    """What a server answered. `body` has its content encoding undone. Redirects are answers."""
+    """What a server answered. `body` has its content coding undone. Redirects are answers.
+
+    Of redirects and errors the body may be cut short. `unverified`: by https, from a server whose
+    certificate was not asked for.
+    """
 
     status: int
     headers: Headers
     body: bytes
     at: float
     elapsed: float
+    unverified: bool = False
 
     def header(self, name: str) -> str | None:
         """The first value of a header field, by its lower-case name."""
@@ -148,6 +157,7 @@ class PageRow(Struct, frozen=True, kw_only=True, gc=False):
     digest: bytes
     body: bytes
     canonical: str | None = None
+    unverified: bool = False
 
 
 class RobotsAnswer(Struct, frozen=True, kw_only=True, gc=False, array_like=True):

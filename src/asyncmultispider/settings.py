@@ -34,7 +34,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     seconds, `max_body` its decoded body in bytes. `seeds` are canonical URLs, `spider` is the name
     of the file with the handlers. `headers` are extra request header fields. `max_time` bounds a
     run, in seconds. With `sync` full a page is on the disk before its URL is done; with normal a
-    power cut may undo the last pages, and the next run fetches them again.
+    power cut may undo the last pages, and the next run fetches them again. Of each host at most
+    `max_per_host` URLs are accepted; the rest is suspended. With `insecure` certificates of servers
+    are not verified.
     """
 
     seeds: tuple[str, ...]
@@ -60,6 +62,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     proxy: str | None = None
     ignore_robots: bool = False
     allow_private: tuple[str, ...] = ()
+    insecure: bool = False
+    max_per_host: int = 1_000_000
 
     def __post_init__(self) -> None:
         if not self.seeds:
@@ -75,6 +79,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             if self.processes > MOST_PROCESSES:
                 raise UsageError(f"--processes can be at most {MOST_PROCESSES}")
         _least("per-host", self.per_host, 1)
+        _least("max-per-host", self.max_per_host, 1)
         _least("retries", self.retries, 0)
         _least("max-body", self.max_body, 1)
         _least("delay", self.delay, 0)

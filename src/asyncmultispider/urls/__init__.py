@@ -8,6 +8,7 @@ from asyncmultispider.urls.canonical import (
     parse_seed,
 )
 from asyncmultispider.urls.fingerprint import fingerprint
+from asyncmultispider.urls.login import login_of, origin_of, without_login
 from asyncmultispider.urls.scope import Scope, registrable_domain
 
 __all__ = [
@@ -17,6 +18,9 @@ __all__ = [
     "fingerprint",
     "host_of",
     "is_web",
+    "login_of",
+    "origin_of",
     "parse_seed",
     "registrable_domain",
+    "without_login",
 ]
