@@ -12,7 +12,7 @@ from traceback import format_exc
 
 from msgspec import Struct, json
 
-from asyncmultispider.links import LinkFilter
+from asyncmultispider.links import MOST_LINKS, LinkFilter
 from asyncmultispider.model import (
     REDIRECTS,
     Failure,
@@ -27,7 +27,7 @@ from asyncmultispider.model import (
     State,
     http_reason,
 )
-from asyncmultispider.page import Follow, Page
+from asyncmultispider.page import Findings, Follow, Page
 from asyncmultispider.retry import retry_after, retry_delay, shows_strain
 from asyncmultispider.robots import product_token
 from asyncmultispider.settings import Settings
@@ -49,20 +49,25 @@ class Visit(Struct, frozen=True, kw_only=True):
 
 
 class Judge:
-    """Called with a request and what came of it. Never raises for what a server sent."""
+    """Called with a request and what came of it. Never raises for what a server sent.
+
+    `agent` is our product token: pages address a crawler by it.
+    """
 
     def __init__(self, settings: Settings, spider: Spider | None = None) -> None:
         self._settings = settings
         self._spider = spider
-        self._agent = product_token(settings.user_agent)
+        self.agent = product_token(settings.user_agent)
         self._obedient = not settings.ignore_robots
         seeds = [without_login(seed) for seed in settings.seeds]
         self._links = LinkFilter(Scope(settings.scope, seeds, settings.include, settings.exclude))
 
-    def __call__(self, request: Request, result: Result) -> Outcome | Visit:
-        """Decide what this try came to."""
+    def __call__(
+        self, request: Request, result: Result, findings: Findings | None = None
+    ) -> Outcome | Visit:
+        """Decide what this try came to. `findings` are of a page that was read elsewhere."""
         try:
-            return self._decide(request, result)
+            return self._decide(request, result, findings)
         except Exception:  # noqa: BLE001 - our own bug on one page must not cost the others
             self._links.forget()  # links of this page may not have reached the frontier
             return _broken(request, result, Reason.BUG, format_exc())
@@ -79,7 +84,9 @@ class Judge:
         """Fail a page whose handler raised an exception; `detail` is its traceback."""
         return _broken(visit.request, visit.response, Reason.HANDLER, detail)
 
-    def _decide(self, request: Request, result: Result) -> Outcome | Visit:
+    def _decide(
+        self, request: Request, result: Result, findings: Findings | None
+    ) -> Outcome | Visit:
         if request.robots:
             return self._judge_robots(request, result)
         if isinstance(result, Failure):
@@ -87,15 +94,19 @@ class Judge:
         if result.status in REDIRECTS:
             return self._judge_redirect(request, result)
         if 200 <= result.status < 300:
-            return self._judge_page(request, result)
+            return self._judge_page(request, result, findings)
         return self._missed(request, result, http_reason(result.status), None)
 
     def seeds(self) -> list[Link]:
         """The links that the crawl begins with."""
         return [self._links.link(url, 0) for url in self._settings.seeds]
 
-    def _judge_page(self, request: Request, response: Response) -> Outcome | Visit:
-        page = Page(request, response, self._agent)
+    def _judge_page(
+        self, request: Request, response: Response, findings: Findings | None
+    ) -> Outcome | Visit:
+        page = Page(request, response, self.agent)
+        if findings is not None:
+            page.know(findings)
         if self._obedient and "noindex" in page.robots:
             return Outcome(
                 request=request,
@@ -125,7 +136,7 @@ class Judge:
         return _done(visit.request, visit.response, row, tuple(items), links)
 
     def _follow(self, page: Page) -> tuple[Link, ...]:
-        if page.document is None or not self._may_go_on(page):
+        if not page.facts.anchors or not self._may_go_on(page):
             return ()
         if self._obedient and "nofollow" in page.robots:
             return ()
@@ -142,7 +153,7 @@ class Judge:
         if request.hops >= MAX_HOPS:
             return self._missed(request, response, Reason.TOO_MANY_REDIRECTS, target)
         link = self._links.link(target, request.depth, request.hops + 1)
-        row = _row(Page(request, response, self._agent), response)
+        row = _row(Page(request, response, self.agent), response)
         return _done(request, response, row, (), (link,))
 
     def _missed(self, request: Request, result: Result, reason: str, detail: str | None) -> Outcome:
@@ -185,6 +196,7 @@ def _done(
     items: tuple[str, ...],
     links: tuple[Link, ...],
 ) -> Outcome:
+    surplus = len(links) >= MOST_LINKS
     return Outcome(
         request=request,
         state=State.DONE,
@@ -194,6 +206,7 @@ def _done(
         status=response.status,
         page=page,
         size=len(page.body),
+        detail=f"only {MOST_LINKS} of its links are followed" if surplus else None,
         items=items,
         links=links,
     )

@@ -9,6 +9,7 @@ from asyncmultispider.engines.handlers import TellBlocked, Watch, await_handler
 from asyncmultispider.fetch.base import AsyncFetcher
 from asyncmultispider.judge import Judge, Visit
 from asyncmultispider.model import Request
+from asyncmultispider.quarantine import Quarantine
 from asyncmultispider.retry import SUSPECT
 
 
@@ -29,6 +30,7 @@ class Coroutines:
         self._judge = judge
         self._concurrency = concurrency
         self._watch = Watch(tell_blocked) if tell_blocked is not None else None
+        self._quarantine = Quarantine(judge.agent)
         self._todo: asyncio.Queue[Request] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []
         self._resting = 0
@@ -45,6 +47,7 @@ class Coroutines:
             self._ended = True  # what comes now may come of a handler that was cut off
             for worker in self._workers:
                 worker.cancel()
+            self._quarantine.close()
             await asyncio.gather(*self._workers, return_exceptions=True)
             if self._watch is not None:
                 self._watch.close()
@@ -89,7 +92,10 @@ class Coroutines:
         while self._desk.overdue:  # pages that are much work must not keep the loop to themselves
             self._desk.wake()
             await asyncio.sleep(0)
-        verdict = self._judge(request, result)
+        findings = None
+        if (case := self._quarantine.case_in(request, result)) is not None:
+            result, findings = await asyncio.to_thread(self._quarantine.read, request, case)
+        verdict = self._judge(request, result, findings)
         if isinstance(verdict, Visit):
             verdict = await await_handler(self._judge, verdict, self._watch)
         if not self._ended:

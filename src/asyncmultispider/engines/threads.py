@@ -14,6 +14,7 @@ from asyncmultispider.errors import UsageError
 from asyncmultispider.fetch.base import Fetcher
 from asyncmultispider.judge import Judge, Visit
 from asyncmultispider.model import Outcome, Request
+from asyncmultispider.quarantine import Quarantine
 from asyncmultispider.retry import SUSPECT
 
 PATIENCE = 5.0
@@ -29,6 +30,7 @@ class Threads:
     def __init__(self, make_fetcher: Callable[[], Fetcher], judge: Judge, concurrency: int) -> None:
         self._make_fetcher = make_fetcher
         self._judge = judge
+        self._quarantine = Quarantine(judge.agent)
         self._concurrency = concurrency
         self._todo: SimpleQueue[Request | None] = SimpleQueue()
         self._done: deque[Outcome | BaseException] = deque()
@@ -51,6 +53,7 @@ class Threads:
             self._ended = True  # what is handed over now may come of a fetch that was cut off
             for fetcher in self._fetchers:
                 fetcher.cancel()
+            self._quarantine.close()
             for _ in self._threads:
                 self._todo.put(None)
             await asyncio.to_thread(self._join)
@@ -106,7 +109,10 @@ class Threads:
                     self._begin(request)
                 if self._held_back:  # there may be room now, and this page's handler may take long
                     self._call(self._desk.wake)
-                verdict = self._judge(request, result)
+                findings = None
+                if (case := self._quarantine.case_in(request, result)) is not None:
+                    result, findings = self._quarantine.read(request, case)
+                verdict = self._judge(request, result, findings)
                 if isinstance(verdict, Visit):
                     verdict = call_handler(self._judge, verdict, runner)
                 self._hand_over(verdict)

@@ -13,12 +13,27 @@ FOLLOWED_RELS = frozenset({"next", "prev", "alternate"})
 _TAGS = (*NAVIGATION, "link", "base", "meta", "title")
 
 
+class Findings(Struct, kw_only=True, array_like=True):
+    """The facts of a page in plain words, to be told by another process. See `Facts`.
+
+    `held` are those of the anchors that may not be followed.
+    """
+
+    anchors: list[str]
+    held: list[str]
+    base: str | None
+    title: str | None
+    canonical: str | None
+    robots: list[str]
+    charset: str | None
+
+
 class Facts(Struct, kw_only=True):
     """`anchors` are the hrefs as written in the page, each once, in document order.
 
     Beside each is its first element, or None where there is nothing to ask of it; further
     elements with the same href are in `repeats`, and `free` are the hrefs of those that may be
-    followed, once that was asked.
+    followed, once that was asked. `held` are hrefs of which it is known that they may not.
     """
 
     anchors: dict[str, Element | None] = {}
@@ -28,11 +43,14 @@ class Facts(Struct, kw_only=True):
     title: str | None = None
     canonical: str | None = None
     robots: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
 
     def may_follow(self, href: str) -> bool:
         """Whether one of the anchors with this href is without rel=nofollow."""
         element = self.anchors[href]
-        if element is None or not _is_nofollow(element):
+        if element is None:
+            return href not in self.held
+        if not _is_nofollow(element):
             return True
         if self.free is None:
             self.free = {same for same, other in self.repeats if not _is_nofollow(other)}
@@ -56,6 +74,31 @@ def gather(document: Document, agent: str) -> Facts:
         if href is not None and first(href, element) is not element:
             repeats.append((href, element))
     return facts
+
+
+def in_words(facts: Facts, charset: str | None) -> Findings:
+    """These facts for another process."""
+    return Findings(
+        anchors=list(facts.anchors),
+        held=[href for href in facts.anchors if not facts.may_follow(href)],
+        base=facts.base,
+        title=facts.title,
+        canonical=facts.canonical,
+        robots=sorted(facts.robots),
+        charset=charset,
+    )
+
+
+def from_words(findings: Findings) -> Facts:
+    """The facts that another process told."""
+    return Facts(
+        anchors=dict.fromkeys(findings.anchors),
+        held=frozenset(findings.held),
+        base=findings.base,
+        title=findings.title,
+        canonical=findings.canonical,
+        robots=frozenset(findings.robots),
+    )
 
 
 def _is_nofollow(element: Element) -> bool:

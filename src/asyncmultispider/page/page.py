@@ -14,7 +14,7 @@ from asyncmultispider.page.content import (
     parse_content_type,
     robots_directives,
 )
-from asyncmultispider.page.facts import Facts, gather
+from asyncmultispider.page.facts import Facts, Findings, from_words, gather, in_words
 from asyncmultispider.urls import canonicalize, encode_href, is_web
 
 
@@ -99,6 +99,15 @@ class Page:
     def facts(self) -> Facts:
         """Links, title and directives, gathered in one walk."""
         return NO_FACTS if self.document is None else gather(self.document, self._agent)
+
+    def findings(self) -> Findings:
+        """What reading it gave, for another process."""
+        return in_words(self.facts, self.charset)
+
+    def know(self, findings: Findings) -> None:
+        """Take over what reading it in another process gave."""
+        self.facts = from_words(findings)
+        self.charset = findings.charset
 
     @property
     def title(self) -> str | None:

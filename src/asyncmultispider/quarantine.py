@@ -1,0 +1,172 @@
+"""Pages that may be too much are read in another process, which has little memory and time.
+
+It dies of them, and nobody else does. It is started when the first such page comes: on ordinary
+sites one page in a hundred is read there, at the cost of telling what was found.
+"""
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from threading import Lock
+from time import perf_counter
+from typing import IO
+
+from msgspec import Struct, msgpack
+
+from asyncmultispider.errors import WorkerError
+from asyncmultispider.model import Failure, Headers, Reason, Request, Response, Result
+from asyncmultispider.page import Findings, Page, is_outlier
+from asyncmultispider.system import limit_itself
+
+SECONDS = 10.0
+"""CPU time that a page may take."""
+PATIENCE = 60.0
+"""Seconds after which nothing is expected any more of a process that may have been stopped."""
+BASE_MEMORY = 64 * 2**20
+GROWTH = 24
+"""Bytes of memory for each byte of a page; ordinary ones take some 14."""
+MOST_MEMORY = 512 * 2**20
+OUT_OF_MEMORY = 3
+"""Exit code of a reader that got no more memory."""
+
+
+class Case(Struct, array_like=True):
+    """A page to read."""
+
+    url: str
+    headers: Headers
+    body: bytes
+    agent: str
+
+
+class Quarantine:
+    """Reads pages one at a time; more threads wait. `agent` is our product token."""
+
+    def __init__(self, agent: str) -> None:
+        self._agent = agent
+        self._lock = Lock()
+        self._reader: subprocess.Popen[bytes] | None = None
+        self._closed = False
+
+    @staticmethod
+    def case_in(request: Request, result: Result) -> Response | None:
+        """The answer, if it is a page that should be read here."""
+        if not isinstance(result, Response) or request.robots or result.status // 100 != 2:
+            return None
+        return result if is_outlier(result.body) and Page(request, result).is_html else None
+
+    def read(self, request: Request, response: Response) -> tuple[Result, Findings | None]:
+        """Read a page: it and what was found, or a `Failure` with reason `too-complex`."""
+        began = perf_counter()
+        case = Case(request.url, response.headers, response.body, self._agent)
+        with self._lock:
+            told = self._ask(msgpack.encode(case))
+        if isinstance(told, Findings):
+            return response, told
+        elapsed = response.elapsed + perf_counter() - began
+        detail = f"parsing it {told}"
+        return Failure(
+            reason=Reason.TOO_COMPLEX, detail=detail, at=response.at, elapsed=elapsed
+        ), None
+
+    def close(self) -> None:
+        """End it. Who waits for it hears that it ended."""
+        self._closed = True
+        if self._reader is not None:
+            self._reader.kill()
+            with self._lock:
+                self._bury()
+
+    def _ask(self, message: bytes) -> Findings | str:
+        """What was found, or what became of the reader."""
+        if self._closed:
+            return "was not begun"
+        reader = self._reader = self._reader or _start()
+        assert reader.stdin is not None and reader.stdout is not None  # noqa: S101, PT018
+        with suppress(BrokenPipeError):
+            _send(reader.stdin, message)
+            if _answers(reader.stdout) and (answer := _receive(reader.stdout)) is not None:
+                return msgpack.decode(answer, type=Findings)
+        reader.kill()
+        code = reader.wait()
+        self._bury()
+        return _how(code, len(message))
+
+    def _bury(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.wait()
+            for pipe in (reader.stdin, reader.stdout):
+                with suppress(BrokenPipeError):
+                    assert pipe is not None  # noqa: S101
+                    pipe.close()
+
+
+def serve() -> None:
+    """What the reader runs, until its standard input ends."""
+    while (message := _receive(sys.stdin.buffer)) is not None:
+        limit_itself(_allowance(len(message)), SECONDS)
+        try:
+            answer = _read(message)
+        except MemoryError:
+            os._exit(OUT_OF_MEMORY)
+        _send(sys.stdout.buffer, answer)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _read(message: bytes) -> bytes:
+    case = msgpack.decode(message, type=Case)
+    request = Request(id=0, url=case.url, host="")
+    response = Response(status=200, headers=case.headers, body=case.body, at=0.0, elapsed=0.0)
+    return msgpack.encode(Page(request, response, case.agent).findings())
+
+
+def _start() -> "subprocess.Popen[bytes]":
+    # As we were started, but never with what lies in the working directory.
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-c", "from asyncmultispider.quarantine import serve; serve()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path},
+            process_group=0,  # Ctrl-C is meant for us
+        )
+    except OSError as error:
+        raise WorkerError(f"can't start a process to read a page in: {error.strerror}") from error
+
+
+def _send(pipe: IO[bytes], message: bytes) -> None:
+    pipe.write(len(message).to_bytes(8))
+    pipe.write(message)
+    pipe.flush()
+
+
+def _receive(pipe: IO[bytes]) -> bytes | None:
+    """The next message; None when the other end is gone."""
+    size = int.from_bytes(pipe.read(8))
+    message = pipe.read(size)
+    return message if message and len(message) == size else None
+
+
+def _answers(pipe: IO[bytes]) -> bool:
+    """Whether anything comes in time, its end included."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        return bool(selector.select(PATIENCE))
+
+
+def _allowance(size: int) -> int:
+    return min(BASE_MEMORY + GROWTH * size, MOST_MEMORY)
+
+
+def _how(code: int, size: int) -> str:
+    if code == OUT_OF_MEMORY:
+        return f"takes more than {_allowance(size) // 2**20} MB of memory"
+    if code == -signal.SIGPROF:
+        return f"takes more than {SECONDS:g} s of CPU"
+    return f"killed the process ({code})" if code != -signal.SIGKILL else "did not end"
