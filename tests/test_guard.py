@@ -232,6 +232,15 @@ def fetch(settings: Settings, *urls: str) -> list[Result]:
         fetcher.close()
 
 
+def test_no_connection_is_opened_to_a_port_of_another_protocol() -> None:
+    urls = ("http://127.0.0.1:6379/", "https://a.invalid:25/")
+    for allowed in ((), ("all",)):
+        settings = Settings(seeds=("http://a.example/",), allow_private=allowed)
+        for refused in fetch(settings, *urls):
+            assert isinstance(refused, Failure)
+            assert refused.reason is Reason.BAD_PORT
+
+
 def test_a_proxy_is_not_led_into_the_private_network(site: Site) -> None:
     site.route("http*", Reply(200, "from the proxy"))
     settings = Settings(seeds=("http://10.0.0.1/",), proxy=site.url("").rstrip("/"))

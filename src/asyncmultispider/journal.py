@@ -18,7 +18,7 @@ BLOCK = 65536
 
 
 class Journal(Observer):
-    """Appends JSON lines: starts and stops, and every try that did not give a page, or not all of it."""
+    """Appends JSON lines: starts and stops, and every try that gave no page, or not all of it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -51,7 +51,9 @@ class Journal(Observer):
 
     def committed(self, outcomes: Sequence[Outcome]) -> None:
         """See `Observer.committed`."""
-        self._write([_line(o) for o in outcomes if o.state is not State.DONE or o.detail is not None])
+        self._write(
+            [_line(o) for o in outcomes if o.state is not State.DONE or o.detail is not None]
+        )
 
     def blocked(self, handler: str, seconds: float) -> None:
         """See `Observer.blocked`."""

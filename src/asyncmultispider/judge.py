@@ -11,7 +11,10 @@ from hashlib import sha256
 from traceback import format_exc
 
 from msgspec import Struct, json
+from msgspec.structs import replace
 
+from asyncmultispider.bans import REFUSALS, refusal_of
+from asyncmultispider.challenges import challenge
 from asyncmultispider.links import MOST_LINKS, LinkFilter
 from asyncmultispider.model import (
     REDIRECTS,
@@ -28,7 +31,8 @@ from asyncmultispider.model import (
     http_reason,
 )
 from asyncmultispider.page import Findings, Follow, Page
-from asyncmultispider.retry import retry_after, retry_delay, shows_strain
+from asyncmultispider.page.gist import gist
+from asyncmultispider.retry import backoff, retry_after, retry_delay, shows_strain
 from asyncmultispider.robots import product_token
 from asyncmultispider.settings import Settings
 from asyncmultispider.spider import Handler, Spider, handler_name
@@ -89,12 +93,17 @@ class Judge:
     ) -> Outcome | Visit:
         if request.robots:
             return self._judge_robots(request, result)
+        if request.probe:
+            return _judge_probe(request, result)
         if isinstance(result, Failure):
             return self._missed(request, result, result.reason, result.detail)
         if result.status in REDIRECTS:
             return self._judge_redirect(request, result)
         if 200 <= result.status < 300:
             return self._judge_page(request, result, findings)
+        wall = challenge(result, None) if result.status in REFUSALS else None
+        if wall is not None:
+            return self._walled(request, result, wall)
         return self._missed(request, result, http_reason(result.status), None)
 
     def seeds(self) -> list[Link]:
@@ -107,6 +116,9 @@ class Judge:
         page = Page(request, response, self.agent)
         if findings is not None:
             page.know(findings)
+        wall = challenge(response, page.title)
+        if wall is not None:
+            return self._walled(request, response, wall)
         if self._obedient and "noindex" in page.robots:
             return Outcome(
                 request=request,
@@ -121,7 +133,8 @@ class Judge:
         if handler is not None:
             return Visit(request=request, response=response, page=page, handler=handler)
         row = _row(page, response)  # first: links that were given out must reach the frontier
-        return _done(request, response, row, (), self._follow(page))
+        said = gist(page) if request.look else None
+        return _done(request, response, row, links=self._follow(page), gist=said)
 
     def _conclude(self, visit: Visit, products: Iterable[object]) -> Outcome:
         products = list(products)
@@ -133,7 +146,8 @@ class Judge:
         if self._may_go_on(page):
             urls = dict.fromkeys(follow.url for follow in wanted if follow.url is not None)
             links += tuple(self._links.given(urls, page.depth + 1))
-        return _done(visit.request, visit.response, row, tuple(items), links)
+        said = gist(page) if visit.request.look else None
+        return _done(visit.request, visit.response, row, items=tuple(items), links=links, gist=said)
 
     def _follow(self, page: Page) -> tuple[Link, ...]:
         if not page.facts.anchors or not self._may_go_on(page):
@@ -154,7 +168,24 @@ class Judge:
             return self._missed(request, response, Reason.TOO_MANY_REDIRECTS, target)
         link = self._links.link(target, request.depth, request.hops + 1)
         row = _row(Page(request, response, self.agent), response)
-        return _done(request, response, row, (), (link,))
+        return _done(request, response, row, links=(link,))
+
+    def _walled(self, request: Request, response: Response, wall: str) -> Outcome:
+        """A wall may open: it is tried again as if it were trouble that passes."""
+        again = backoff(request, response, self._settings.retries)
+        return Outcome(
+            request=request,
+            state=State.SUSPENDED if again is None else State.QUEUED,
+            reason=Reason.BANNED,
+            at=response.at,
+            elapsed=response.elapsed,
+            status=response.status,
+            detail=f"a bot wall answered ({wall})",
+            retry_in=again or 0.0,
+            overloaded=True,
+            wait=retry_after(response),
+            refusal=wall,
+        )
 
     def _missed(self, request: Request, result: Result, reason: str, detail: str | None) -> Outcome:
         again = retry_delay(request, result, self._settings.retries)
@@ -169,6 +200,7 @@ class Judge:
             retry_in=again or 0.0,
             overloaded=shows_strain(result),
             wait=retry_after(result),
+            refusal=None if isinstance(result, Failure) else refusal_of(result),
         )
 
     def _judge_robots(self, request: Request, result: Result) -> Outcome:
@@ -193,8 +225,10 @@ def _done(
     request: Request,
     response: Response,
     page: PageRow,
-    items: tuple[str, ...],
+    *,
     links: tuple[Link, ...],
+    items: tuple[str, ...] = (),
+    gist: int | None = None,
 ) -> Outcome:
     surplus = len(links) >= MOST_LINKS
     return Outcome(
@@ -209,7 +243,33 @@ def _done(
         detail=f"only {MOST_LINKS} of its links are followed" if surplus else None,
         items=items,
         links=links,
+        mark=_mark(page.status, page.body, page.digest),
+        gist=gist,
     )
+
+
+def _judge_probe(request: Request, result: Result) -> Outcome:
+    outcome = Outcome(
+        request=request,
+        state=State.DONE,
+        reason=None,
+        at=result.at,
+        elapsed=result.elapsed,
+        overloaded=shows_strain(result),
+    )
+    if isinstance(result, Failure):
+        return outcome
+    return replace(
+        outcome,
+        status=result.status,
+        wait=retry_after(result),
+        refusal=challenge(result, None) or refusal_of(result),
+        mark=_mark(result.status, result.body, sha256(result.body).digest()),
+    )
+
+
+def _mark(status: int, body: bytes, digest: bytes) -> int | None:
+    return int.from_bytes(digest[:8]) if body and status < 300 else None
 
 
 def _broken(request: Request, result: Result, reason: Reason, detail: str) -> Outcome:

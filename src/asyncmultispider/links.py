@@ -3,8 +3,9 @@
 import string
 from collections.abc import Callable, Iterable
 
-from asyncmultispider.model import Link
+from asyncmultispider.model import Link, Reason
 from asyncmultispider.page import Page
+from asyncmultispider.traps import oddity
 from asyncmultispider.urls import canonicalize, host_of, is_web, without_login
 from asyncmultispider.urls.scope import Scope
 
@@ -78,14 +79,17 @@ class LinkFilter:
         return list(links.values())
 
     def link(self, url: str, depth: int, hops: int = 0) -> Link:
-        """A link to a canonical web URL, closed at birth when it is out of scope.
+        """A link to a canonical web URL, closed at birth when it is out of scope, or no URL to ask.
 
         A user name and password in it are dropped: they would be somebody else's.
         """
         url = without_login(url)
         host = host_of(url)
         skip = self._scope.refuses(url, host)
-        return Link(url=url, host=host, depth=depth, hops=hops, skip=skip)
+        odd = oddity(url) if skip is None and depth else None
+        if odd is not None:
+            skip = Reason.TRAP
+        return Link(url=url, host=host, depth=depth, hops=hops, skip=skip, note=odd)
 
     def forget(self) -> None:
         """Give out everything again."""

@@ -73,7 +73,7 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 class Link(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """A URL on its way into the frontier. `url` is canonical, `host` its host[:port].
 
-    `skip` closes it at birth: it is recorded in the ledger as skipped and never fetched.
+    `skip` closes it at birth: it is recorded in the ledger and never fetched. `note` says more.
     `hops` counts the redirects that led here in a row.
     """
 
@@ -82,6 +82,14 @@ class Link(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     depth: int
     hops: int = 0
     skip: Reason | None = None
+    note: str | None = None
+
+    @property
+    def state(self) -> State:
+        """The state it is born in. A trap is only suspected."""
+        if self.skip is None:
+            return State.QUEUED
+        return State.SUSPENDED if self.skip is Reason.TRAP else State.SKIPPED
 
 
 class Request(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
@@ -90,8 +98,9 @@ class Request(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     `attempt` is 1 for the first try. Of the tries before it, `lost` ended with nobody to tell of
     them, because the process that worked on them died, `deaths` of these while it worked on this
     URL alone. A request for a host's robots.txt has `robots` set; it has no ledger row (its `id` is
-    0) and `host` says whose rules it asks for.
-    `lease` is the token under which it was handed out.
+    0) and `host` says whose rules it asks for. A `probe` has none either: it asks how the host
+    receives us, with a page that was had before.
+    `lease` is the token under which it was handed out. With `look` the page's gist is wanted.
     """
 
     id: int
@@ -105,6 +114,13 @@ class Request(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     referrer: str | None = None
     robots: bool = False
     lease: int = 0
+    look: bool = False
+    probe: bool = False
+
+    @property
+    def aside(self) -> bool:
+        """Whether it is asked beside the URLs of the ledger."""
+        return self.robots or self.probe
 
 
 class Response(Struct, frozen=True, kw_only=True, gc=False):
@@ -179,7 +195,8 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     is LEASED: that its answer has come, and is going to be worked on.
     `size` is the number of bytes of the page's body, also where the page itself is not at hand.
     `overloaded` says that the host showed strain (429, 503, timeout, no connection);
-    `wait` is the time it asked for (Retry-After), if it did.
+    `wait` is the time it asked for (Retry-After), if it did. `refusal` names what looks like a ban.
+    `mark` stands for the body of an HTML page, `gist` for what it says (`page.gist`), if asked for.
     """
 
     request: Request
@@ -197,12 +214,15 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     overloaded: bool = False
     wait: float = 0.0
     robots: RobotsAnswer | None = None
+    refusal: str | None = None
+    mark: int | None = None
+    gist: int | None = None
 
 
 class Closed(Struct, frozen=True, kw_only=True, gc=False):
-    """A URL that became final without being asked for, because of what its host's robots.txt gave.
+    """A URL that became final without being asked for, because of its host or its family.
 
-    `detail`, `at` and `elapsed` tell of the try for robots.txt, where that is what failed.
+    `at` and `elapsed` tell of the try for robots.txt, where that is what failed.
     """
 
     request: Request

@@ -54,7 +54,7 @@ class Quarantine:
     @staticmethod
     def case_in(request: Request, result: Result) -> Response | None:
         """The answer, if it is a page that should be read here."""
-        if not isinstance(result, Response) or request.robots or result.status // 100 != 2:
+        if not isinstance(result, Response) or request.aside or result.status // 100 != 2:
             return None
         return result if is_outlier(result.body) and Page(request, result).is_html else None
 

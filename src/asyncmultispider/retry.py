@@ -50,13 +50,18 @@ def is_poison(lost: int, deaths: int) -> bool:
 
 
 def retry_delay(request: Request, result: Result, retries: int) -> float | None:
+    """Seconds until the next try of this request, or None when that would be of no use."""
+    return backoff(request, result, retries) if _transient(result) else None
+
+
+def backoff(request: Request, result: Result, retries: int) -> float | None:
     """Seconds until the next try of this request, or None when it has had its tries."""
     heard = request.attempt - request.lost  # what killed a process tells nothing of the server
-    if heard > retries or not _transient(result):
+    if heard > retries:
         return None
-    backoff = min(FIRST_DELAY * 2.0 ** (heard - 1), MAX_DELAY)
+    pause = min(FIRST_DELAY * 2.0 ** (heard - 1), MAX_DELAY)
     jitter = xxh32_intdigest(request.url.encode(), request.attempt) / 2**32
-    return max(backoff * (0.5 + jitter), retry_after(result))
+    return max(pause * (0.5 + jitter), retry_after(result))
 
 
 def shows_strain(result: Result) -> bool:

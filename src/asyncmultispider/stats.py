@@ -55,7 +55,7 @@ class Tally(Observer):
         """See `Observer.committed`."""
         self.in_flight -= len(outcomes)
         for outcome in outcomes:
-            if outcome.request.robots or outcome.reason == Reason.LOST:
+            if outcome.request.aside or outcome.reason == Reason.LOST:
                 continue
             self.fetched += 1
             if outcome.request.depth == 0 and outcome.status in REDIRECTS:

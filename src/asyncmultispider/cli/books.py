@@ -17,6 +17,8 @@ from asyncmultispider.model import State
 from asyncmultispider.store.sqlite import totals
 from asyncmultispider.text import complain, duration, one_line, size
 
+NOTES = 20
+"""Kinds of suspended URLs that are listed."""
 RECENT = 60.0
 """Seconds over which the pace of a running crawl is measured."""
 
@@ -28,6 +30,7 @@ def status_command(directory: str, as_json: bool) -> None:
         counts = ledger.counts()
         hosts = ledger.hosts()
         recent = ledger.finished_since(time() - RECENT)
+        notes = ledger.notes(NOTES)
         outputs = listed(ledger.meta(OUTPUTS) or "[]")
     states = {state.value: 0 for state in State}
     for state, _, n in counts:
@@ -44,6 +47,10 @@ def status_command(directory: str, as_json: bool) -> None:
                     **states,
                     "accepted": sum(states.values()),
                     "reasons": reasons,
+                    "suspended_for": [
+                        dict(zip(("reason", "host", "note", "urls", "example"), note, strict=True))
+                        for note in notes
+                    ],
                     "hosts": hosts,
                     "pages": pages,
                     "bytes": stored,
@@ -57,6 +64,9 @@ def status_command(directory: str, as_json: bool) -> None:
         for name, reason, n in counts:
             if name == state and reason:
                 print(f"  {one_line(reason):<22} {n:>8}")
+        if state is State.SUSPENDED:
+            for why, host, note, n, url in notes:
+                print(f"    {n:>8} on {one_line(f'{host}: {why}: {note or url}')}")
     print(f"{'accepted':<10} {sum(states.values()):>10}")
     print(f"hosts      {hosts:>10}")
     print(f"pages      {pages:>10}   {size(stored)} in {one_line(str(where / PAGES))}")

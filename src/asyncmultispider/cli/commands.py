@@ -181,6 +181,19 @@ CRAWL_OPTIONS = (
         help="Private addresses that links may lead to. Repeatable.",
     ),
     click.option(
+        "--insecure",
+        is_flag=True,
+        help="Don't verify the certificates of servers. Pages that came so are listed in pages.db.",
+    ),
+    click.option(
+        "--max-per-host",
+        metavar="N",
+        type=int,
+        default=USUAL.max_per_host,
+        show_default=True,
+        help="Most URLs of one host; the rest is suspended as a trap, and 'retry' releases it.",
+    ),
+    click.option(
         "--sync",
         metavar="NAME",
         default=USUAL.sync,
@@ -247,6 +260,7 @@ def run(**options: Any) -> int:
 @click.option("--user-agent", metavar="S", default=USUAL.user_agent, show_default=True)
 @click.option("--header", "headers", metavar="'K: V'", multiple=True, help="Repeatable.")
 @click.option("--proxy", metavar="URL")
+@click.option("--insecure", is_flag=True, help="Don't verify the server's certificate.")
 def fetch(**options: Any) -> int:
     """Show one URL as the crawler sees it.
 

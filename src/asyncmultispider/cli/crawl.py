@@ -70,6 +70,11 @@ def crawl_command(
         _tell_of_the_last_run(crawl)
         if not quiet:
             _greet(crawl)
+        if settings.insecure:
+            complain(
+                "--insecure: certificates are not verified; anybody on the way can read and "
+                "change pages, and headers and passwords that are sent along"
+            )
         tune_gc()
         with progress(crawl, quiet=quiet, verbose=verbose) as observers:
             summary = crawl.run(observers)

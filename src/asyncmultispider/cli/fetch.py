@@ -1,10 +1,14 @@
 """`fetch`: one URL, as the crawler sees it."""
 
+from contextlib import closing
+
 from asyncmultispider.cli.commands import NO_PAGES
 from asyncmultispider.cli.crawl import parse_headers
 from asyncmultispider.crawler import choose_seeds, fetch_once
 from asyncmultispider.model import Failure
 from asyncmultispider.page import Page
+from asyncmultispider.quarantine import Quarantine
+from asyncmultispider.robots import product_token
 from asyncmultispider.settings import Settings
 from asyncmultispider.text import complain, duration, one_line, printable, size
 
@@ -13,7 +17,13 @@ TEXT_SHOWN = 2000
 
 
 def fetch_command(
-    *, url: str, timeout: float, user_agent: str, headers: tuple[str, ...], proxy: str | None
+    *,
+    url: str,
+    timeout: float,
+    user_agent: str,
+    headers: tuple[str, ...],
+    proxy: str | None,
+    insecure: bool,
 ) -> int:
     """Print it; 0 when the server answered, 1 when it could not be had."""
     seeds = choose_seeds([url], None, proxy)
@@ -23,8 +33,12 @@ def fetch_command(
         user_agent=user_agent,
         headers=parse_headers(headers),
         proxy=proxy,
+        insecure=insecure,
     )
     request, result = fetch_once(settings)
+    if (case := Quarantine.case_in(request, result)) is not None:  # is it harmless?
+        with closing(Quarantine(product_token(user_agent))) as quarantine:
+            result, _ = quarantine.read(request, case)
     if isinstance(result, Failure):
         complain(f"{request.url}: {result.reason}: {result.detail}")
         return NO_PAGES

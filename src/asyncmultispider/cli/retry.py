@@ -19,6 +19,8 @@ STATE_OF: dict[str, State] = {
     Reason.NOINDEX: State.SKIPPED,
     Reason.ROBOTS_UNAVAILABLE: State.SUSPENDED,
     Reason.UNREACHABLE: State.SUSPENDED,
+    Reason.BANNED: State.SUSPENDED,
+    Reason.TRAP: State.SUSPENDED,
 }
 """The state that a reason belongs to, where it is not `failed`."""
 SKIPS = frozenset(reason for reason, state in STATE_OF.items() if state is State.SKIPPED)

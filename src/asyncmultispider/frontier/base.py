@@ -97,6 +97,18 @@ class Rest(Struct, frozen=True, kw_only=True, gc=False):
     until: float
 
 
+class Trap(Struct, frozen=True, kw_only=True, gc=False):
+    """A family of URLs (`traps.family`) of a host that is a trap; `note` tells why.
+
+    `released`: a person said that it is none.
+    """
+
+    host: str
+    family: str
+    note: str
+    released: bool = False
+
+
 class Raised(Struct, frozen=True, kw_only=True, gc=False):
     """A queued row that was found again in fewer steps: `link` and `referrer` are the new ones."""
 
@@ -116,6 +128,7 @@ class Changes(Struct, kw_only=True):
     robots: list[RobotsNote] = []
     rests: list[Rest] = []
     raised: list[Raised] = []
+    traps: list[Trap] = []
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__struct_fields__)
@@ -124,8 +137,9 @@ class Changes(Struct, kw_only=True):
 class Restored(Struct, kw_only=True):
     """What a ledger holds when it is opened: everything but the rows themselves.
 
-    `seed` is that of the fingerprints; `hosts` have queued rows; `robots` and `rests` are of these;
-    `open_depths` counts the rows that are not final, by depth. The iterators are for once.
+    `seed` is that of the fingerprints; `hosts` have queued rows; `robots`, `rests`, `traps` are of
+    these; `crowded` counts the rows of hosts that have a great many; `open_depths` counts the rows
+    that are not final, by depth. The iterators are for once.
     """
 
     seed: int
@@ -135,6 +149,8 @@ class Restored(Struct, kw_only=True):
     states: dict[str, int]
     robots: Iterator[RobotsNote]
     rests: list[Rest]
+    traps: list[Trap]
+    crowded: dict[str, int]
     fingerprints: Iterator[int]
 
 

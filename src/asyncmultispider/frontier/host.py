@@ -1,14 +1,23 @@
 """What a frontier knows of one host."""
 
+from asyncmultispider.bans import Reception
 from asyncmultispider.frontier.gate import Gate, Refusal
-from asyncmultispider.model import Request
+from asyncmultispider.model import Reason, Request, State
 from asyncmultispider.politeness import Manners, Pace
+from asyncmultispider.traps import Evidence, family
+
+FAMILIES = 64
+"""Families of a host that are told apart."""
+REST = "*"
+NO_TRAPS: dict[str, Refusal] = {}
 
 
 class Host:
     """A host: its pace, the head of its queue, the URLs that wait for another try, its rules."""
 
     __slots__ = (
+        "_families",
+        "accepted",
         "asking",
         "cursor",
         "gates",
@@ -18,9 +27,11 @@ class Host:
         "name",
         "pace",
         "ready",
+        "reception",
         "refusal",
         "stamp",
         "tail",
+        "traps",
         "waits",
     )
 
@@ -34,10 +45,30 @@ class Host:
         self.gates: tuple[Gate, ...] = ()  # one for each scheme
         self.waits = False
         self.asking: Gate | None = None
+        self.reception = Reception()
         self.refusal: Refusal | None = None
+        self.traps: dict[str, Refusal] = NO_TRAPS  # by family
+        self.accepted = 0
+        self._families: dict[str, Evidence] = {}
         self.held = False
         self.ready: float | None = None
         self.stamp = 0
+
+    def family_of(self, url: str) -> str:
+        """The family of a URL here (`traps.family`). When there are very many, the rest is one."""
+        name = family(url)
+        return name if name in self._families or len(self._families) < FAMILIES else REST
+
+    def evidence(self, name: str) -> Evidence:
+        """What is known of a family."""
+        evidence = self._families.get(name)
+        if evidence is None:
+            evidence = self._families[name] = Evidence()
+        return evidence
+
+    def trapped(self, name: str, note: str) -> None:
+        """URLs of this family are not asked for any more."""
+        self.traps = {**self.traps, name: Refusal(State.SUSPENDED, Reason.TRAP, note)}
 
     def ready_at(self) -> float | None:
         """When it may be visited next, by the clock; None when only an event can tell."""

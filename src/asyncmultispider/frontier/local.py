@@ -22,11 +22,13 @@ from asyncmultispider.frontier.base import (
     RobotsNote,
     Settled,
     Stats,
+    Trap,
     lost,
 )
 from asyncmultispider.frontier.gate import ROBOTS_AGE
 from asyncmultispider.frontier.host import Host
 from asyncmultispider.frontier.known import KnownUrls
+from asyncmultispider.frontier.watch import Watch
 from asyncmultispider.frontier.workbench import Workbench
 from asyncmultispider.model import Batch, Closed, Link, Outcome, Reason, Request, State
 from asyncmultispider.politeness import Manners
@@ -54,6 +56,7 @@ class LocalFrontier:
         self._ledger = ledger
         self._wall = wall - now
         self._level_by_level = settings.depth is not None
+        self._max_per_host = settings.max_per_host
         self._bench = Workbench(
             Manners.of(settings),
             ledger.load,
@@ -87,7 +90,7 @@ class LocalFrontier:
             self._lease(request, owner)
             for request in self._bench.take(room, now, closed, busy=busy)
         ]
-        changes.leased = [request.id for request in requests if not request.robots]
+        changes.leased = [request.id for request in requests if not request.aside]
         self._states[State.QUEUED] -= len(changes.leased)
         self._states[State.LEASED] += len(changes.leased)
         for end in closed:
@@ -123,14 +126,15 @@ class LocalFrontier:
         if not self._open:
             return
         self._open = False
-        leased = [request.id for _, request in self._leases.values() if not request.robots]
+        leased = [request.id for _, request in self._leases.values() if not request.aside]
         if self._sure:  # else the next to open the ledger gives them back, and looks what is stored
             with suppress(StorageError):
                 self._ledger.apply(Changes(released=leased))
         self._ledger.close()
 
     def _lease(self, request: Request, owner: str) -> Request:
-        leased = replace(request, lease=next(self._tokens))
+        look = not request.aside and self._watch.looks_at(request, self._bench.host(request.host))
+        leased = replace(request, lease=next(self._tokens), look=look)
         self._leases[leased.lease] = owner, leased
         return leased
 
@@ -150,6 +154,11 @@ class LocalFrontier:
         self._seed = restored.seed
         self._last_id = restored.last_id
         self._known = KnownUrls(restored.fingerprints)
+        self._watch = Watch(restored.seed, self._max_per_host)
+        for name, accepted in restored.crowded.items():
+            self._bench.host(name).accepted = accepted
+        for trap in restored.traps:
+            self._beware(trap)
         self._states = Counter({state.value: 0 for state in State})
         self._states.update(restored.states)
         self._written = dict(self._states)
@@ -180,11 +189,12 @@ class LocalFrontier:
         host = self._bench.host(request.host)
         self._woken[host] = None
         self._bench.settle(host, outcome, now)
-        if outcome.overloaded or outcome.wait:
+        if outcome.wait or host.pace.strikes:
             until = self._wall + host.pace.next_at
             changes.rests.append(Rest(host=host.name, until=until))
-        if request.robots:
-            self._settle_robots(outcome, now, changes)
+        if request.aside:
+            if request.robots:
+                self._settle_robots(outcome, now, changes)
             return True
         changes.settled.append(
             Settled(
@@ -198,6 +208,8 @@ class LocalFrontier:
                 due=outcome.at + outcome.retry_in if outcome.state is State.QUEUED else 0.0,
             )
         )
+        if outcome.gist is not None:
+            self._learn(request, outcome.gist, changes)
         # Links before the page itself: a level must not look finished between the two.
         self._admit(outcome.links, request.id, request.url, changes)
         if outcome.state is State.QUEUED:
@@ -217,7 +229,7 @@ class LocalFrontier:
         # Counted now, as there may be nobody to tell of it.
         if request.robots:
             self._bench.begin(self._bench.host(request.host))
-        else:
+        elif not request.probe:
             changes.begun.append(request.id)
         return replace(request, deaths=request.deaths + 1)
 
@@ -271,17 +283,33 @@ class LocalFrontier:
     def _accept(
         self, link: Link, mark: int, referrer: int, referrer_url: str | None, changes: Changes
     ) -> None:
+        if link.skip is None and (
+            note := self._watch.objects_to(link, self._bench.host(link.host))
+        ):
+            link = replace(link, skip=Reason.TRAP, note=note)
         self._last_id = id = self._last_id + 1
         changes.born.append(Born(id=id, fingerprint=mark, link=link, referrer=referrer))
+        self._states[link.state] += 1
         if link.skip is not None:
-            self._states[State.SKIPPED] += 1
             return
-        self._states[State.QUEUED] += 1
         self._bench.opened(link.depth)
         host = self._bench.host(link.host)
+        host.accepted += 1
         self._woken[host] = None
         if self._bench.wants(host, link.depth, id):
             self._bench.push(host, _request(id, link, referrer_url))
+
+    def _learn(self, request: Request, gist: int, changes: Changes) -> None:
+        trap = self._watch.learn(request, self._bench.host(request.host), gist)
+        if trap is not None:
+            changes.traps.append(trap)
+            self._beware(trap)
+
+    def _beware(self, trap: Trap) -> None:
+        if trap.released:
+            self._watch.release(trap)
+        else:
+            self._bench.host(trap.host).trapped(trap.family, trap.note)
 
     def _close(self, request: Request, was: State, state: State) -> None:
         self._states[was] -= 1

@@ -1,5 +1,6 @@
 """The ledger in memory: for tests, and for what need not outlive the process."""
 
+from collections import Counter
 from collections.abc import Callable
 from secrets import randbits
 from time import time
@@ -7,7 +8,15 @@ from time import time
 from msgspec import Struct
 from msgspec.structs import replace
 
-from asyncmultispider.frontier.base import Born, Changes, Rest, Restored, RobotsNote, Settled
+from asyncmultispider.frontier.base import (
+    Born,
+    Changes,
+    Rest,
+    Restored,
+    RobotsNote,
+    Settled,
+    Trap,
+)
 from asyncmultispider.model import FINAL, Reason, Request, State
 
 
@@ -20,6 +29,7 @@ class Row(Struct):
     attempts: int = 0
     lost: int = 0
     deaths: int = 0
+    note: str | None = None
     last: Settled | None = None
 
 
@@ -32,6 +42,7 @@ class MemoryLedger:
         self.rows: dict[int, Row] = {}
         self.robots: dict[tuple[str, str], RobotsNote] = {}
         self.rests: dict[str, Rest] = {}
+        self.traps: dict[tuple[str, str], Trap] = {}
 
     def restore(self, *, crashed: bool) -> Restored:
         """See `Ledger.restore`."""
@@ -56,6 +67,8 @@ class MemoryLedger:
             open_depths=depths,
             states=states,
             rests=[rest for rest in self.rests.values() if rest.host in hosts],
+            traps=[trap for trap in self.traps.values() if trap.host in hosts],
+            crowded=Counter(row.born.link.host for row in rows if row.born.link.skip is None),
             robots=(note for note in self.robots.values() if note.host in hosts),
             fingerprints=(row.born.fingerprint for row in rows),
         )
@@ -83,9 +96,8 @@ class MemoryLedger:
     def apply(self, changes: Changes) -> None:
         """See `Ledger.apply`."""
         for born in changes.born:
-            skip = born.link.skip
-            state = State.QUEUED if skip is None else State.SKIPPED
-            self.rows[born.id] = Row(born=born, state=state, reason=skip)
+            link = born.link
+            self.rows[born.id] = Row(born=born, state=link.state, reason=link.skip, note=link.note)
         for id in changes.leased:
             self.rows[id].state = State.LEASED
             self.rows[id].attempts += 1
@@ -100,11 +112,14 @@ class MemoryLedger:
             row.state, row.reason, row.last = settled.state, settled.reason, settled
             lost = settled.reason == Reason.LOST
             row.lost += lost
+            row.note = settled.detail if row.state is State.SUSPENDED else None
             row.deaths = row.deaths if lost else 0
         for note in changes.robots:
             self.robots[note.host, note.scheme] = note
         for rest in changes.rests:
             self.rests[rest.host] = rest
+        for trap in changes.traps:
+            self.traps[trap.host, trap.family] = trap
         for raised in changes.raised:
             row = self.rows[raised.id]
             row.born = replace(row.born, link=raised.link, referrer=raised.referrer)

@@ -10,9 +10,8 @@ from msgspec import Struct
 
 from asyncmultispider.frontier.sqlite import FORMAT, check_states, decode_meta
 from asyncmultispider.model import State
-from asyncmultispider.settings import without_user
 from asyncmultispider.sqlite import reading_database
-from asyncmultispider.urls import host_of
+from asyncmultispider.urls import without_login
 
 Row = TypeVar("Row", bound=Struct)
 
@@ -35,6 +34,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     status: int | None
     at: float | None
     elapsed: float | None
+    note: str | None = None
 
 
 class Try(Struct, frozen=True, kw_only=True):
@@ -92,6 +92,16 @@ class LedgerReader:
             ).get
         )
 
+    def notes(self, most: int) -> list[tuple[str, str, str, int, str]]:
+        """Why URLs are suspended: (reason, host, note, how many, one of them), most first."""
+        return list(
+            self._db.execute(
+                "SELECT reason, host, coalesce(note, ''), count(*) n, min(url) FROM urls "
+                "WHERE state='suspended' GROUP BY 1, 2, 3 ORDER BY n DESC, 2, 3 LIMIT ?",
+                (most,),
+            )
+        )
+
     def rows(
         self, state: str | None = None, host: str | None = None, reason: str | None = None
     ) -> Iterator[tuple[str, str | None, str]]:
@@ -109,18 +119,11 @@ class LedgerReader:
             yield _struct(Entry, row), above
 
     def find(self, url: str) -> Entry | None:
-        """The row of a canonical URL, also where its user and password are hidden.
+        """The row of a canonical URL. Ledgers hold no user names and passwords.
 
         Reads the whole table: some seconds for ten million rows.
         """
-        entry = self._entry("url = ?", url)
-        if entry is not None or without_user(url) != url:
-            return entry
-        query = "SELECT id, url FROM urls WHERE host = ? AND instr(url, '@')"
-        for id, known in self._db.execute(query, (host_of(url),)):
-            if without_user(known) == url:
-                return self._entry("id = ?", id)
-        return None
+        return self._entry("url = ?", without_login(url))
 
     def chain(self, entry: Entry) -> list[Entry]:
         """The pages that led to it, from a seed down to the page that linked to it."""

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from msgspec import DecodeError, ValidationError, convert, json
 
 from asyncmultispider.errors import DamageError, StorageError
-from asyncmultispider.frontier.base import Changes, Rest, Restored, RobotsNote
+from asyncmultispider.frontier.base import Changes, Rest, Restored, RobotsNote, Settled, Trap
 from asyncmultispider.model import Request, State
 from asyncmultispider.sqlite import (
     Format,
@@ -46,7 +46,8 @@ CREATE TABLE IF NOT EXISTS urls(
     at REAL,
     elapsed REAL,
     lost INTEGER NOT NULL DEFAULT 0,
-    deaths INTEGER NOT NULL DEFAULT 0
+    deaths INTEGER NOT NULL DEFAULT 0,
+    note TEXT
 );
 CREATE INDEX IF NOT EXISTS queued ON urls(host, depth, id) WHERE state = 'queued';
 CREATE TABLE IF NOT EXISTS tries(
@@ -58,6 +59,9 @@ CREATE TABLE IF NOT EXISTS robots(
     host TEXT, scheme TEXT, at REAL NOT NULL, text BLOB NOT NULL, PRIMARY KEY(host, scheme)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rests(host TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS traps(
+    host TEXT, family TEXT, note TEXT NOT NULL, released INTEGER NOT NULL, PRIMARY KEY(host, family)
+) WITHOUT ROWID;
 """
 
 TO_2 = """
@@ -69,17 +73,18 @@ UPDATE urls SET lost = max(0, attempts - (state = 'leased') - (
 WHERE state IN ('queued', 'leased') AND attempts > 0;
 """
 """Format 1 did not keep the number of lost tries; it counted the others."""
+TO_3 = "ALTER TABLE urls ADD COLUMN note TEXT;"
 
 FORMAT = Format(
     application_id=0x414D5346,  # "AMSF"
-    version=2,
+    version=3,
     schema=SCHEMA,
-    upgrades={1: TO_2},
+    upgrades={1: TO_2, 2: TO_3},
     checked=True,
 )
 
-INSERT = """INSERT INTO urls(id, state, reason, url, host, depth, hops, referrer, fingerprint)
-VALUES(?,?,?,?,?,?,?,?,?)"""
+INSERT = """INSERT INTO urls(id, state, reason, url, host, depth, hops, referrer, fingerprint, note)
+VALUES(?,?,?,?,?,?,?,?,?,?)"""
 LEASE = """UPDATE urls SET state='leased', attempts=attempts+1
 WHERE id IN (SELECT value FROM json_each(?))"""
 RELEASE_ALL = """UPDATE urls SET state='queued', attempts=attempts-1, deaths=max(0, deaths-1)
@@ -88,13 +93,13 @@ RELEASE = f"{RELEASE_ALL} AND id=?"
 BEGIN = "UPDATE urls SET deaths=deaths+1 WHERE id=?"
 SETTLE = """UPDATE urls
 SET state=?1, reason=?2, status=?3, at=?4, elapsed=?5, due=?6, lost=lost+(?2 IS 'lost'),
-    deaths=CASE WHEN ?2 IS 'lost' THEN deaths ELSE 0 END
+    deaths=CASE WHEN ?2 IS 'lost' THEN deaths ELSE 0 END, note=?8
 WHERE id=?7"""
 TRIES_LOST = """INSERT INTO tries(url_id, at, elapsed, reason, detail)
 SELECT id, ?, 0, 'lost', 'the crawl was killed' FROM urls WHERE state='leased'"""
 LOSE_ALL = "UPDATE urls SET state='queued', lost=lost+1 WHERE state='leased'"
 AS_NEW = """UPDATE urls
-SET state='queued', reason=NULL, attempts=0, lost=0, deaths=0, due=0,
+SET state='queued', reason=NULL, attempts=0, lost=0, deaths=0, due=0, note=NULL,
     status=NULL, at=NULL, elapsed=NULL"""
 REQUEUE = f"{AS_NEW} WHERE id=?"
 TRY = "INSERT INTO tries(url_id, at, elapsed, reason, status, detail) VALUES(?,?,?,?,?,?)"
@@ -105,6 +110,11 @@ WHERE host IN (SELECT host FROM urls WHERE state='queued')"""
 REST = "INSERT OR REPLACE INTO rests(host, until) VALUES(?,?)"
 RESTS = """SELECT host, until FROM rests
 WHERE until > ? AND host IN (SELECT host FROM urls WHERE state='queued')"""
+TRAP = "INSERT OR REPLACE INTO traps(host, family, note, released) VALUES(?,?,?,?)"
+TRAPS = """SELECT host, family, note, released FROM traps
+WHERE host IN (SELECT host FROM urls WHERE state='queued')"""
+CROWDED = """SELECT host, count(*) FROM urls WHERE state <> 'skipped'
+GROUP BY host HAVING count(*) >= 100"""
 RAISE = "UPDATE urls SET depth=?, hops=?, referrer=? WHERE id=?"
 QUEUED = """
 SELECT id, url, host, depth, hops, attempts, lost, deaths,
@@ -189,6 +199,11 @@ class SqliteLedger:
                     Rest(host=host, until=until)
                     for host, until in db.execute(RESTS, (self._clock(),))
                 ],
+                traps=[
+                    Trap(host=host, family=family, note=note, released=bool(released))
+                    for host, family, note, released in db.execute(TRAPS)
+                ],
+                crowded=dict(db.execute(CROWDED)),
                 fingerprints=self._fingerprints(),
             )
 
@@ -229,7 +244,7 @@ class SqliteLedger:
                 db.executemany(
                     SETTLE,
                     [
-                        (s.state, s.reason, s.status, s.at, s.elapsed, s.due, s.id)
+                        (s.state, s.reason, s.status, s.at, s.elapsed, s.due, s.id, _note(s))
                         for s in changes.settled
                     ],
                 )
@@ -243,6 +258,10 @@ class SqliteLedger:
                 db.executemany(ROBOTS, [(n.host, n.scheme, n.at, n.text) for n in changes.robots])
             if changes.rests:
                 db.executemany(REST, [(rest.host, rest.until) for rest in changes.rests])
+            if changes.traps:
+                db.executemany(
+                    TRAP, [(t.host, t.family, t.note, t.released) for t in changes.traps]
+                )
             if changes.raised:
                 db.executemany(
                     RAISE, [(r.link.depth, r.link.hops, r.referrer, r.id) for r in changes.raised]
@@ -314,11 +333,10 @@ def _rows(changes: Changes) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for born in changes.born:
         link = born.link
-        state = State.QUEUED if link.skip is None else State.SKIPPED
         rows.append(
             (
                 born.id,
-                state,
+                link.state,
                 link.skip,
                 link.url,
                 link.host,
@@ -326,9 +344,14 @@ def _rows(changes: Changes) -> list[tuple[object, ...]]:
                 link.hops,
                 born.referrer,
                 _signed(born.fingerprint),
+                link.note,
             )
         )
     return rows
+
+
+def _note(settled: Settled) -> str | None:
+    return settled.detail if settled.state is State.SUSPENDED else None
 
 
 def _signed(value: int) -> int:

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from math import inf
 
+from asyncmultispider.bans import PARKED, REFUSED
 from asyncmultispider.frontier.gate import GONE, POISONED, Gate, Refusal, Shelf
 from asyncmultispider.frontier.host import Host
-from asyncmultispider.model import Closed, Outcome, Request, State
+from asyncmultispider.model import Closed, Outcome, Reason, Request, State
 from asyncmultispider.politeness import Manners
 from asyncmultispider.retry import MAX_RETRY_AFTER, SUSPECT, is_poison
 
@@ -179,9 +180,18 @@ class Workbench:
 
     def settle(self, host: Host, outcome: Outcome, now: float) -> None:
         """A transfer from the host ended: adjust its pace, and give it up when it is gone."""
-        host.pace.finish(now, outcome.elapsed, overloaded=outcome.overloaded, wait=outcome.wait)
-        if host.pace.gone and host.refusal is None:
+        reception = host.reception
+        if outcome.request.probe:
+            reception.probed(outcome)
+        elif not outcome.request.robots:
+            reception.hear(outcome)
+        overloaded = outcome.overloaded or reception.cold
+        host.pace.finish(now, outcome.elapsed, overloaded=overloaded, wait=outcome.wait)
+        banned = reception.cold and host.pace.strikes >= PARKED
+        if (banned or host.pace.gone) and host.refusal is None:
             host.refusal = GONE
+            if banned:
+                host.refusal = Refusal(State.SUSPENDED, Reason.BANNED, reception.why)
             later, host.later = host.later, []
             for _, _, request in later:
                 self._again(host, request)
@@ -269,6 +279,9 @@ class Workbench:
             if len(host.heads) > 2 * self._share():
                 self._put_back(host)
             return coming.request()
+        if (probe := host.reception.probe) is not None:
+            host.reception.asking = True
+            return Request(id=0, url=probe, host=host.name, probe=True)
         heappop(host.heads)
         return coming
 
@@ -278,6 +291,8 @@ class Workbench:
         What comes then: a robots.txt to ask for, or a request that may be sent.
         """
         while len(closed) < CLOSED_AT_ONCE and (host.heads or self._refill(host, now)):
+            if host.reception.refused >= REFUSED and not self._level_by_level:
+                _look_elsewhere(host)
             request = host.heads[0][2]
             if is_poison(request.lost, request.deaths):
                 refusal: Refusal | None = POISONED
@@ -286,6 +301,8 @@ class Workbench:
                 if gate is not None and now >= gate.until:
                     return gate
                 refusal = host.refusal if gate is None else self._shelf.refuses(gate, request)
+                if refusal is None and host.traps:
+                    refusal = host.traps.get(host.family_of(request.url))
             if refusal is None:
                 return request
             heappop(host.heads)
@@ -328,3 +345,10 @@ class Workbench:
                     due = now + min(wait, MAX_RETRY_AFTER) if waits else -inf
                     self.push(host, request, due)
         return bool(host.heads)
+
+
+def _look_elsewhere(host: Host) -> None:
+    # A closed corner of the site, perhaps: another part of the queue is worth more.
+    heads = host.heads
+    other = host.reception.refused * 31 % len(heads)
+    heads[0], heads[other] = heads[other], heads[0]

@@ -25,6 +25,8 @@ class Follow(Struct, frozen=True):
 
 
 NO_FACTS = Facts()
+MOST_PADDING = 8_000_000
+"""Characters of a table's text. Its columns are aligned, so that one wide cell widens each row."""
 T = TypeVar("T")
 
 
@@ -118,7 +120,8 @@ class Page:
     def text(self) -> str:
         """The text a reader sees; of other text types the whole text, of binary content nothing."""
         if self.document is not None:
-            return self.document.to_text()
+            padded = _pads_too_much(self.document)
+            return "\n".join(self.document.stripped_strings) if padded else self.document.to_text()
         if self.is_html or not (self.content_type or "").startswith(("text/", "application/json")):
             return ""
         return decode_text(self.body, self._declared)[0]
@@ -169,3 +172,17 @@ class Page:
             return canonicalize(self.encoded(href), base or self.url)
         except ValueError:
             return None
+
+
+def _pads_too_much(document: Document) -> bool:
+    rows = widest = total = 0
+    for element in document.iter_elements(("tr", "td", "th")):
+        if element.tag == "tr":
+            rows += 1
+            continue
+        width = len(element.text)
+        widest = max(widest, width)
+        total += width  # of cells within cells again and again
+        if total > MOST_PADDING:
+            return True
+    return rows * widest > MOST_PADDING

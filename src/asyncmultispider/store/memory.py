@@ -17,7 +17,7 @@ class MemoryStore:
         before = len(self.pages)
         for outcome in outcomes:
             again = outcome.request.attempt > 1 or outcome.reason == Reason.LOST
-            if again and not outcome.request.robots:
+            if again and not outcome.request.aside:
                 self.pages.pop(outcome.request.url, None)
                 self.items.pop(outcome.request.url, None)
             if outcome.page is not None:

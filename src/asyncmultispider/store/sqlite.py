@@ -32,11 +32,13 @@ CREATE TABLE IF NOT EXISTS pages(
 CREATE TABLE IF NOT EXISTS bodies(digest BLOB PRIMARY KEY, encoding TEXT, body BLOB);
 CREATE TABLE IF NOT EXISTS items(url TEXT, n INTEGER, data TEXT, UNIQUE(url, n));
 CREATE TABLE IF NOT EXISTS canonicals(url TEXT PRIMARY KEY, canonical TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS unverified(url TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 FORMAT = Format(
     application_id=0x414D5350,  # "AMSP"
-    version=1,
+    version=2,
+    upgrades={1: ""},  # `unverified` is new
     schema=SCHEMA,
     page_size=32768,  # most bodies fit into one
 )
@@ -44,6 +46,7 @@ FORMAT = Format(
 PAGE = "INSERT OR REPLACE INTO pages VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"
 BODY = "INSERT OR IGNORE INTO bodies VALUES(?,?,?)"
 ITEM = "INSERT OR REPLACE INTO items VALUES(?,?,?)"
+UNVERIFIED = "INSERT OR IGNORE INTO unverified VALUES(?)"
 CANONICAL = "INSERT OR REPLACE INTO canonicals VALUES(?,?)"
 FORGET = "DELETE FROM pages WHERE url=? RETURNING digest"
 KEPT = """SELECT DISTINCT digest FROM pages
@@ -72,7 +75,7 @@ class SqliteStore:
             (outcome.request.url,)
             for outcome in outcomes
             if (outcome.request.attempt > 1 or outcome.reason == Reason.LOST)
-            and not outcome.request.robots
+            and not outcome.request.aside
         ]
         if not pages and not items and not again:
             return 0
@@ -84,6 +87,9 @@ class SqliteStore:
             canonicals = [(p.url, p.canonical) for p in pages if p.canonical not in (None, p.url)]
             if canonicals:
                 db.executemany(CANONICAL, canonicals)
+            unverified = [(page.url,) for page in pages if page.unverified]
+            if unverified:
+                db.executemany(UNVERIFIED, unverified)
             if items:
                 db.executemany(ITEM, items)
             self._purge(gone)
@@ -122,6 +128,7 @@ class SqliteStore:
         db = self._db
         gone = [digest or b"" for (digest,) in db.executemany(FORGET, urls)]
         db.executemany("DELETE FROM canonicals WHERE url=?", urls)
+        db.executemany("DELETE FROM unverified WHERE url=?", urls)
         db.executemany("DELETE FROM items WHERE url=?", urls)
         return gone
 

@@ -30,7 +30,7 @@ class Driver:
         self.closed += batch.closed
         assert len(batch.requests) <= room
         assert batch.wait is None or batch.wait >= 0
-        pages = [request.id for request in self.leased if not request.robots]
+        pages = [request.id for request in self.leased if not request.aside]
         assert len(pages) == len(set(pages)), "a URL was handed out while it was leased"
         states = self.frontier.stats().states
         assert states[State.LEASED] == len(pages)

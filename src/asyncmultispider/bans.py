@@ -1,0 +1,91 @@
+"""Bans: a host that refuses us, or answers everything with one page, whatever it is asked for.
+
+A row of refusals may also be a closed corner of a site, and pages may be alike. So before a host is
+held to ban us, a page that it gave before is asked for once more.
+"""
+
+from asyncmultispider.model import Outcome, Response
+
+REFUSALS = frozenset({403, 429, 503})
+"""Statuses of servers that want to be rid of somebody."""
+REFUSED = 6
+"""Refusals in a row, with no other answer between, that raise the suspicion."""
+ALIKE = 20
+"""Different URLs in a row with one and the same body that do."""
+PARKED = 7
+"""Slow-downs in a row, each twice as long as the one before (a minute in all), that park a host."""
+
+
+def refusal_of(response: Response) -> str | None:
+    """The status, where it is one that bans come with."""
+    return f"status {response.status}" if response.status in REFUSALS else None
+
+
+class Reception:
+    """How a host receives us: rows of refusals, and of the same body for different URLs.
+
+    `refused` and `alike` are the lengths of the rows; `cold` says that the host bans us.
+    """
+
+    __slots__ = ("_good", "_how", "_mark", "_patience", "alike", "asking", "cold", "refused")
+
+    def __init__(self) -> None:
+        self.refused = 0
+        self.alike = 0
+        self.cold = False
+        self.asking = False
+        self._how = ""
+        self._mark: int | None = None
+        self._good: tuple[str, int] | None = None
+        self._patience = 1
+
+    def hear(self, outcome: Outcome) -> None:
+        """Take in how a request ended."""
+        if outcome.refusal is not None:
+            self.refused += 1
+            self._how = outcome.refusal
+        elif outcome.status is not None:
+            self.refused = 0
+        mark = outcome.mark
+        if mark is not None:
+            if self._good is None:
+                self._good = outcome.request.url, mark
+            self.alike = self.alike + 1 if mark == self._mark else 1
+            self._mark = mark
+        # Nothing good came from it ever: there is nothing to ask for again.
+        if self._good is None and self.refused >= REFUSED:
+            self.cold = True
+        elif not self._suspicious:
+            self.cold = False
+
+    @property
+    def probe(self) -> str | None:
+        """The page to be asked for once more, now; None: there is no need."""
+        wanted = self._suspicious and not (self.cold or self.asking)
+        return self._good[0] if self._good and wanted else None
+
+    def probed(self, outcome: Outcome) -> None:
+        """Take in what came of asking for it."""
+        self.asking = False
+        if outcome.refusal is not None:
+            self.cold = True
+        elif outcome.mark is not None:
+            other = self._good is not None and outcome.mark != self._good[1]
+            self.cold = other and outcome.mark == self._mark and self.alike >= ALIKE
+        if not self.cold:  # as before; it is to be asked more seldom
+            self._patience *= 2
+
+    @property
+    def why(self) -> str:
+        """What makes it look like a ban, in words."""
+        if self.refused >= self.alike:
+            return f"{self.refused} answers in a row were refusals ({self._how})"
+        return f"{self.alike} URLs in a row gave one and the same page"
+
+    @property
+    def _suspicious(self) -> bool:
+        return self.refused >= REFUSED * self._patience or (
+            self.alike >= ALIKE * self._patience
+            and self._good is not None
+            and self._good[1] != self._mark
+        )
