@@ -3,6 +3,7 @@
     python -m benchmarks.peers --site DIR [--rounds 3] [--only us,wget2,scrapy] [--start PATH]
     python -m benchmarks.peers --site DIR --only us,threads,processes      # our own engines
     python -m benchmarks.peers --site DIR --only us,normal,unsafe          # what safety costs
+    python -m benchmarks.peers --site DIR --only us,unguarded              # what the guards cost
 
 `DIR` is a folder of HTML, such as /usr/share/doc/python3/html. nginx (one process) serves it on
 a loopback port; the crawlers take turns (us, wget2, scrapy, us, wget2, ...), each run with a new
@@ -21,7 +22,8 @@ How the figures are counted:
 The crawlers don't do the same work. wget2 writes plain files and also fetches what pages need
 (images, CSS, scripts): more pages, and cheaper ones, so look at `HTML` too. Scrapy stores nothing.
 We keep the ledger, compressed bodies and the row of each page. Nobody asks for robots.txt.
-`normal` is us with `--sync normal`, `unsafe` that with leases in memory alone.
+`normal` is us with `--sync normal`, `unsafe` that with leases in memory alone; `unguarded` is us
+with no guard against the web at work.
 """
 
 import argparse
@@ -115,6 +117,11 @@ PEERS = {
     "normal": _engine("--sync", "normal"),
     "unsafe": Peer(
         command=_us("--sync", "normal", module="benchmarks._unsafe"),
+        installed=_module("asyncmultispider"),
+        get="pip install -e .",
+    ),
+    "unguarded": Peer(
+        command=_us(module="benchmarks._unguarded"),
         installed=_module("asyncmultispider"),
         get="pip install -e .",
     ),
@@ -271,6 +278,7 @@ def table(runs: list[Run]) -> str:
     ratios = [
         ("us", "normal"),
         ("us", "unsafe"),
+        ("us", "unguarded"),
         ("us", "wget2"),
         ("scrapy", "us"),
         ("scrapy", "wget2"),

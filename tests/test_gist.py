@@ -130,7 +130,7 @@ def tried(pages: Pages, most: int) -> tuple[int, int]:
         if oddity(url):
             continue
         evidence = families.setdefault(family(url), Evidence())
-        if evidence.trapped:
+        if evidence.suspected:
             continue
         asked += 1
         if evidence.wants_look():
@@ -190,10 +190,10 @@ TRAPS = (calendar, growing_query, endless_directories, word_maze, soft_404, empt
 
 
 @pytest.mark.parametrize("trap", TRAPS)
-def test_a_trap_is_convicted(trap: Callable[[], Pages]) -> None:
+def test_a_trap_is_suspected(trap: Callable[[], Pages]) -> None:
     asked, score = tried(trap(), 2000)
-    assert score == traps.CONVICTED
-    assert asked <= 5 * (traps.UNWATCHED + traps.CONVICTED)
+    assert score == traps.SUSPECTED
+    assert asked <= 5 * (traps.UNWATCHED + traps.SUSPECTED)
 
 
 def catalogue() -> Pages:
@@ -247,4 +247,4 @@ def test_a_real_site_is_innocent(site: Callable[[], Pages]) -> None:
     pages = list(site())
     asked, score = tried(iter(pages), len(pages))
     assert asked == len(pages)
-    assert score < traps.CONVICTED / 2
+    assert score < traps.SUSPECTED / 2

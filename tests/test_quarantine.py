@@ -117,8 +117,13 @@ def test_which_pages_are_meant() -> None:
     assert not is_outlier(text)
     assert not is_outlier(b"<p>" + b"x" * (outlier.LARGE - 3))
     assert is_outlier(b"<p>" + b"x" * outlier.LARGE)
-    assert not is_outlier(b"<p>text text" * outlier.MANY)
-    assert is_outlier(b"<p>text text" * (outlier.MANY + 1))
+    many = b"<p>text, and more text</p>" * (outlier.MANY // 2)
+    assert not is_outlier(many)
+    assert is_outlier(many + b"<p>")
+    soup = b"<div>" * outlier.DEEP
+    assert not is_outlier(soup)
+    assert is_outlier(soup + b"<p>")
+    assert is_outlier(soup + b"<p>" + b"</div>" * outlier.DEEP)
     assert is_outlier((text * 100).decode().encode("utf-16"))
     large = b"<p>" + b"x" * outlier.LARGE
     assert Quarantine.case_in(REQUEST, page(large)) is not None

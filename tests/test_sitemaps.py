@@ -101,10 +101,11 @@ def test_rss() -> None:
         "<guid>http://h.example/no</guid><pubDate>Thu, 05 Jan 2017 13:34:51 +0100</pubDate></item>"
         f"<item><guid>{B}</guid></item>"
         "<item><guid isPermaLink='false'>http://h.example/id</guid></item>"
+        "<item><guid>7bd204c6-1655-4c27-aeee-53f933c5395f</guid></item>"
         "</channel></rss>"
     )
     assert sitemap.kind == Kind.RSS
-    assert [entry.url for entry in sitemap.urls] == [A, B]
+    assert [entry.url for entry in sitemap.urls] == [A, B, "http://h.example/id"]
     assert sitemap.urls[0].lastmod == datetime(2017, 1, 5, 12, 34, 51, tzinfo=UTC)
     assert len(sitemap.problems) == 1
 
@@ -225,11 +226,11 @@ def test_an_index_lists_sitemaps_of_its_host_and_of_those_that_vouch() -> None:
         "<loc>a</loc>",
         "<loc>HTTP://H.EXAMPLE:80/x/../a#top</loc>",
         "<loc>http://h.example/&#97;</loc>",
+        f"<loc><![CDATA[\u00a0{A} ]]> \u2000\n</loc>",
         "<loc>http://h.example/&#x61;</loc>",
         f"<LOC>{A}</LOC>",
         f"<loc />{loc(A)}",
         f"<loc></loc>{loc(A)}",
-        f"{loc(A)}{loc('http://h.example/second')}",
         f"<lastmod>2020-01-01{loc(A)}",
         f"<image:image><image:loc>http://h.example/no</image:loc></image:image>{loc(A)}",
         f"<image:loc>http://h.example/no</image:loc>{loc(A)}",
@@ -247,12 +248,24 @@ def test_ways_to_write_a_url(inside: str) -> None:
     assert locs(urlset(inside, loc(B))) == [A, B]
 
 
+def test_records_that_nobody_ends() -> None:
+    dates = ["<lastmod>2001</lastmod>", "", "<lastmod>2003</lastmod>"]
+    inside = "".join(f"<loc>/{n}</loc>{date}" for n, date in enumerate(dates))
+    for record in ("url", "sitemap"):
+        sitemap = parse(f"<urlset><{record}>{inside}</{record}></urlset>")
+        entries = sitemap.urls + sitemap.sitemaps
+        assert [entry.url for entry in entries] == [f"http://h.example/{n}" for n in range(3)]
+        years = [entry.lastmod.year if entry.lastmod else None for entry in entries]
+        assert years == [2001, None, 2003]
+
+
 @pytest.mark.parametrize(
     "start",
     [
         *("<urlset>", "<URLSET>", '<urlset xmlns="http://www.google.com/schemas/sitemap/0.84">'),
         *('<?xml version="1.0" encoding="no-such"?><urlset>', "\n\n <!-- x --> <urlset>"),
-        *("<urlset\n\txmlns = 'x'\n>", '<?xml-stylesheet href="x.xsl"?>\n<urlset>'),
+        *("\ufeff\n \t\r\n<?xml version='1.0'?>\n<urlset>", "<urlset\n\txmlns = 'x'\n>"),
+        '<?xml-stylesheet href="x.xsl"?>\n<urlset>',
     ],
 )
 def test_ways_to_begin(start: str) -> None:
@@ -316,6 +329,12 @@ def test_gzip_in_members_and_with_padding() -> None:
     for body in (members, members + bytes(1000)):
         assert locs(body) == [A, B]
         assert parse(body).problems == ()
+
+
+def test_too_many_gzip_members() -> None:
+    sitemap = parse(gzip.compress(f"{A}\n".encode()) + gzip.compress(b"") * 50_000)
+    assert [entry.url for entry in sitemap.urls] == [A]
+    assert "gzip members" in sitemap.problems[0]
 
 
 def test_each_url_once() -> None:

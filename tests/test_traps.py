@@ -213,36 +213,36 @@ def test_a_family_that_says_new_things_is_looked_at_seldom() -> None:
     evidence = Evidence()
     assert looks(evidence, 10_000) == 161
     assert looks(evidence, 6_400) == 100
-    assert (evidence.score, evidence.known, evidence.trapped) == (0, 0, False)
+    assert (evidence.score, evidence.known, evidence.suspected) == (0, 0, False)
 
 
-def test_a_family_that_says_the_same_is_a_trap() -> None:
+def test_a_family_that_says_the_same_is_suspected() -> None:
     evidence = Evidence()
     pages = 0
-    while not evidence.trapped:
+    while not evidence.suspected:
         pages += 1
         if evidence.wants_look():
             evidence.learn(7)
-    assert pages == traps.UNWATCHED + traps.CONVICTED + 1
-    assert (evidence.looked, evidence.known) == (traps.CONVICTED + 1, traps.CONVICTED)
+    assert pages == traps.UNWATCHED + traps.SUSPECTED + 1
+    assert (evidence.looked, evidence.known) == (traps.SUSPECTED + 1, traps.SUSPECTED)
 
 
 def test_a_trap_that_begins_late_is_found() -> None:
     evidence = Evidence()
     looks(evidence, 10_000)
     pages = 0
-    while not evidence.trapped:
+    while not evidence.suspected:
         pages += 1
         if evidence.wants_look():
             evidence.learn(7)
-    assert pages < 5 * traps.CONVICTED
+    assert pages < 5 * traps.SUSPECTED
 
 
 def test_one_new_page_in_ten_acquits() -> None:
     evidence = Evidence()
     for n in range(5_000):
         evidence.learn(n if n % 10 == 0 else 1)
-        assert evidence.score < traps.CONVICTED / 2
+        assert evidence.score < traps.SUSPECTED / 2
 
 
 def test_pages_in_flight_may_be_learnt_in_any_order() -> None:
@@ -262,3 +262,36 @@ def test_the_oldest_gists_are_forgotten() -> None:
     assert evidence.known == 1
     evidence.learn(0)
     assert evidence.known == 1
+
+
+def test_a_family_that_says_nothing_new_and_does_not_end_is_a_trap() -> None:
+    evidence = Evidence()
+    evidence.breed(1)
+    assert evidence.fertile == 0, "nobody looks at where ordinary pages lead to"
+    for _ in range(traps.SUSPECTED + 1):
+        evidence.learn(7)
+    for _ in range(traps.ENDLESS - 1):
+        evidence.breed(1)
+    assert not evidence.trapped
+    evidence.breed(1)
+    assert evidence.trapped
+
+
+def test_at_the_end_of_a_long_chain_less_will_do() -> None:
+    evidence = Evidence()
+    for _ in range(traps.SUSPECTED + 1):
+        evidence.learn(7)
+    for depth in range(traps.DEEP):
+        evidence.breed(depth)
+    assert not evidence.trapped
+    evidence.breed(traps.DEEP)
+    assert evidence.trapped
+
+
+def test_something_new_acquits_it() -> None:
+    evidence = Evidence()
+    for _ in range(traps.SUSPECTED + 1):
+        evidence.learn(7)
+    evidence.breed(1)
+    evidence.learn(8)
+    assert (evidence.suspected, evidence.fertile) == (False, 0)

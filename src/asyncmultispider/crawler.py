@@ -46,7 +46,7 @@ from asyncmultispider.system import (
     tune_gc,
     usable_cores,
 )
-from asyncmultispider.urls import host_of, parse_seed
+from asyncmultispider.urls import host_of, parse_seed, without_login
 
 
 class Crawl:
@@ -215,7 +215,7 @@ def work_for(
 
 def fetch_once(settings: Settings) -> tuple[Request, Result]:
     """Fetch the first seed, as a crawl would."""
-    url = settings.seeds[0]
+    url = without_login(settings.seeds[0])
     request = Request(id=0, url=url, host=host_of(url))
 
     async def fetch() -> Result:  # on a loop, so that Ctrl-C is heard while a server is silent
@@ -286,7 +286,7 @@ def _identity(directory: Path) -> dict[str, list[str]]:
     try:
         text = read_meta(directory / FRONTIER, "identity")
         return decode_meta(directory / FRONTIER, text, dict) if text else {}
-    except (UsageError, StorageError):  # none yet, or not ours, or damaged: opening it will tell
+    except (UsageError, StorageError, OSError):  # none yet, or not ours: opening it will tell
         return {}
 
 

@@ -3,6 +3,7 @@
 import fcntl
 import json as any_text
 import os
+import re
 import stat
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +22,10 @@ OUTPUTS = "outputs"
 """The note in the ledger that lists what the last run wrote."""
 LONGEST_NAME = 255
 """Bytes of a file's name, on most file systems."""
+# In UTF-8: DEL, C1 controls, and what breaks lines, turns their direction or has no width.
+_HARMFUL = re.compile(
+    rb"\x7f|\xc2[\x80-\x9f\xad]|\xd8\x9c|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf"
+)
 
 
 class Exported(Struct, frozen=True, kw_only=True):
@@ -61,6 +66,13 @@ def check_target(target: str, directory: Path | None = None) -> Path:
     return path
 
 
+def harmless(line: bytes) -> bytes:
+    """The same JSON, with nothing in it that breaks a line, or moves or changes a terminal."""
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    return _HARMFUL.sub(lambda char: b"\\u%04x" % ord(char[0].decode()), line)
+
+
 def export_jsonl(pages_db: Path, target: Path) -> Exported:
     """Write the items, or the pages where there are none, as JSON lines.
 
@@ -81,8 +93,8 @@ def export_jsonl(pages_db: Path, target: Path) -> Exported:
 
 def _write(lines: Iterable[bytes], file: BinaryIO, target: Path) -> Exported:
     count, digest = 0, sha256()
-    for line in lines:
-        line += b"\n"
+    for text in lines:
+        line = harmless(text) + b"\n"
         file.write(line)
         digest.update(line)
         count += 1

@@ -1,12 +1,14 @@
-"""`log.jsonl`: a line for each thing a person may want to look up after a crawl."""
+"""`log.jsonl`: a line for each thing a person may want to look up after a crawl.
 
+It is ASCII: what a server said may be shown on a terminal as it stands there.
+"""
+
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from os import SEEK_END
 from pathlib import Path
-
-from msgspec import json
 
 from asyncmultispider.errors import StorageError
 from asyncmultispider.model import Batch, Closed, Outcome, State
@@ -68,7 +70,7 @@ class Journal(Observer):
         if not lines:
             return
         try:
-            self._file.write(b"".join(json.encode(line) + b"\n" for line in lines))
+            self._file.write("".join(f"{json.dumps(line)}\n" for line in lines).encode())
             self._file.flush()
         except OSError as error:
             raise StorageError(f"{str(self._path)!r}: {error.strerror}") from error

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from asyncmultispider.bans import REFUSALS, refusal_of
 from asyncmultispider.challenges import challenge
-from asyncmultispider.links import MOST_LINKS, LinkFilter
+from asyncmultispider.links import LinkFilter, are_cut
 from asyncmultispider.model import (
     REDIRECTS,
     Failure,
@@ -41,6 +41,8 @@ from asyncmultispider.urls.scope import Scope
 
 MAX_HOPS = 10
 """Redirects in a row that are followed."""
+LONGEST = 20_000
+"""Characters of a detail that are kept: of a Location the first, of a traceback the last."""
 
 
 class Visit(Struct, frozen=True, kw_only=True):
@@ -196,7 +198,7 @@ class Judge:
             at=result.at,
             elapsed=result.elapsed,
             status=None if isinstance(result, Failure) else result.status,
-            detail=detail,
+            detail=detail and detail[:LONGEST],
             retry_in=again or 0.0,
             overloaded=shows_strain(result),
             wait=retry_after(result),
@@ -230,7 +232,6 @@ def _done(
     items: tuple[str, ...] = (),
     gist: int | None = None,
 ) -> Outcome:
-    surplus = len(links) >= MOST_LINKS
     return Outcome(
         request=request,
         state=State.DONE,
@@ -240,7 +241,7 @@ def _done(
         status=response.status,
         page=page,
         size=len(page.body),
-        detail=f"only {MOST_LINKS} of its links are followed" if surplus else None,
+        detail=f"only {len(links)} of its links are followed" if are_cut(links) else None,
         items=items,
         links=links,
         mark=_mark(page.status, page.body, page.digest),
@@ -281,13 +282,14 @@ def _broken(request: Request, result: Result, reason: Reason, detail: str) -> Ou
         elapsed=result.elapsed,
         status=None if isinstance(result, Failure) else result.status,
         # A message may hold what no file can: half a character, from a file name or a handler.
-        detail=detail.encode(errors="backslashreplace").decode(),
+        detail=detail[-LONGEST:].encode(errors="backslashreplace").decode(),
         robots=RobotsAnswer(reason=reason) if request.robots else None,
     )
 
 
 def _item(product: object) -> str:
-    text = json.encode(product).decode()
+    # A `msgspec.Raw` in it may be no JSON, or of many lines.
+    text = json.format(json.encode(product), indent=-1).decode()
     if not text.startswith("{"):
         raise TypeError(
             "a handler yields items (dict, dataclass, msgspec Struct) and page.follow(...), "
@@ -321,7 +323,7 @@ def _target(request: Request, response: Response) -> str | None:
         target = canonicalize(location, request.url) if location else ""
     except ValueError:
         return None
-    return target if is_web(target) else None
+    return without_login(target) if is_web(target) else None  # a page's own logins are not ours
 
 
 def _row(page: Page, response: Response) -> PageRow:

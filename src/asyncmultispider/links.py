@@ -1,7 +1,7 @@
 """From the hrefs of a page to links for the frontier, at the cost of the new ones only."""
 
 import string
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from asyncmultispider.model import Link, Reason
 from asyncmultispider.page import Page
@@ -13,10 +13,17 @@ REMEMBERED = 20_000_000
 """Characters of hrefs and URLs that are remembered before all are forgotten."""
 LONGEST = 65_536
 """Characters of an href beyond which it is no link. Web servers refuse much shorter ones."""
+MOST_CHARACTERS = 20_000_000
+"""Characters of the new links of one page: a long base makes many long ones of few bytes."""
 MOST_LINKS = 100_000
 """New links of one page that are given out. It takes some 0.3 s; everything else waits."""
 _PLAIN_START = frozenset(string.ascii_letters + string.digits + "./_-~%")
 """A reference that begins with one of these depends on the directory of its page alone."""
+
+
+def are_cut(links: Sequence[Link]) -> bool:
+    """Whether a page may have had more links than these."""
+    return len(links) >= MOST_LINKS or sum(len(it.url) for it in links) >= MOST_CHARACTERS
 
 
 class LinkFilter:
@@ -42,16 +49,19 @@ class LinkFilter:
         directory = base[: base.partition("?")[0].rfind("/") + 1] or base  # "about:blank"
         seen = self._hrefs.setdefault(directory, set())
         urls = self._urls
+        room = MOST_CHARACTERS
         hrefs: set[str] = set()
         links: dict[str, Link] = {}
         for href in [href for href in page.facts.anchors if href not in seen]:
-            if len(links) >= MOST_LINKS:
+            if len(links) >= MOST_LINKS or room <= 0:
                 break
             if len(href) > LONGEST:
                 continue
             if wanted is not None and not wanted(href):
                 continue
             short = href.partition("#")[0]
+            if "" < short[-1:] <= " ":  # blanks are cut off at the end of the whole alone
+                short = href
             if short in seen or short in hrefs:
                 hrefs.add(href)
                 continue
@@ -65,6 +75,7 @@ class LinkFilter:
                 continue
             if url not in urls and url not in links and is_web(url):
                 links[url] = self.link(url, page.depth + 1)
+                room -= len(url)
         # Not before: what another thread finds here it takes for given out.
         seen |= hrefs
         urls.update(links)

@@ -39,6 +39,7 @@ class Pace:
     __slots__ = (
         "_backoff",
         "_crawl_delay",
+        "_faltered",
         "_manners",
         "_slowed_at",
         "_started_at",
@@ -51,6 +52,7 @@ class Pace:
         self._manners = manners
         self._backoff = 0.0
         self._crawl_delay = 0.0
+        self._faltered = False
         self._slowed_at = float("-inf")
         self._started_at = float("-inf")
         self.in_flight = 0
@@ -84,27 +86,39 @@ class Pace:
         self.next_at = now + self.gap
 
     def finish(
-        self, now: float, elapsed: float, *, overloaded: bool = False, wait: float = 0.0
+        self,
+        now: float,
+        elapsed: float,
+        *,
+        overloaded: bool = False,
+        faltered: bool = False,
+        wait: float = 0.0,
     ) -> None:
-        """A transfer ended after `elapsed` seconds; the host asked to be left alone for `wait`."""
+        """A transfer ended after `elapsed` seconds; the host asked to be left alone for `wait`.
+
+        A host that is `overloaded` said so, or else it `faltered`: it gave no answer.
+        """
         self.in_flight -= 1
         if overloaded:
-            self._slow_down(now, elapsed)
+            self._slow_down(now, elapsed, faltered=faltered)
             pause = self._backoff
         else:
             self._recover()
             pause = min(self._manners.factor * elapsed, MAX_RESPONSE_WAIT)
         self.next_at = max(self.next_at, now + max(pause, wait))
 
-    def _slow_down(self, now: float, elapsed: float) -> None:
+    def _slow_down(self, now: float, elapsed: float, *, faltered: bool) -> None:
         # Many transfers fail together when a host falters: only those begun after the last
         # slow-down tell something new.
         if now - elapsed < self._slowed_at:
             return
         self._slowed_at = now
-        self._backoff = min(max(FIRST_BACKOFF, 2 * self._backoff), MAX_BACKOFF)
         self.strikes += 1
+        self._faltered = faltered
+        self._backoff = min(max(FIRST_BACKOFF, 2 * self._backoff), MAX_BACKOFF)
 
     def _recover(self) -> None:
+        # Who asked for less is believed for a while; some pages that never answer are no strain.
         self.strikes = 0
-        self._backoff = self._backoff / 2 if self._backoff > FIRST_BACKOFF / 2 else 0.0
+        lasting = self._backoff > FIRST_BACKOFF / 2 and not self._faltered
+        self._backoff = self._backoff / 2 if lasting else 0.0

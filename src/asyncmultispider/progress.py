@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 EVERY = 5.0
 """Seconds between two lines where there is no terminal."""
-
+LONGEST = 300
+"""Characters of a detail that `--verbose` shows."""
 
 STOPPING = "stopping: finishing what is in flight (Ctrl-C again to stop at once)"
 
@@ -120,20 +121,22 @@ class Complainer(Observer):
         """See `Observer.taken`."""
         for end in batch.closed:
             if end.state is not State.SKIPPED:
-                detail = f" ({end.detail})" if end.detail else ""
-                print(
-                    one_line(f"{end.reason}: {without_user(end.request.url)}{detail}"),
-                    file=sys.stderr,
-                )
+                _tell(end.reason, end.request.url, end.detail)
 
     def committed(self, outcomes: Sequence[Outcome]) -> None:
         """See `Observer.committed`."""
         for outcome in outcomes:
             if outcome.state in (State.FAILED, State.QUEUED) and outcome.reason:
                 again = f", again in {duration(outcome.retry_in)}" if outcome.retry_in else ""
-                detail = f" ({outcome.detail.strip().splitlines()[-1]})" if outcome.detail else ""
-                line = f"{outcome.reason}: {without_user(outcome.request.url)}{detail}{again}"
-                print(one_line(line), file=sys.stderr)
+                _tell(outcome.reason, outcome.request.url, outcome.detail, again)
+
+
+def _tell(reason: str, url: str, detail: str | None, again: str = "") -> None:
+    lines = (detail or "").strip().splitlines()  # of a traceback the last says what it is
+    brief = lines[-1] if lines else ""
+    brief = brief if len(brief) <= LONGEST else f"{brief[:LONGEST]}..."
+    told = f" ({brief})" if brief else ""
+    print(one_line(f"{reason}: {without_user(url)}{told}{again}"), file=sys.stderr)
 
 
 @contextmanager
@@ -180,6 +183,7 @@ def _live(watcher: Watcher) -> Iterator[None]:
         console=Console(stderr=True),
         refresh_per_second=4,
         transient=True,
+        redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),  # else it is data
     ):
         yield
 

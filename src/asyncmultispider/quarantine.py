@@ -1,7 +1,7 @@
 """Pages that may be too much are read in another process, which has little memory and time.
 
 It dies of them, and nobody else does. It is started when the first such page comes: on ordinary
-sites one page in a hundred is read there, at the cost of telling what was found.
+sites one page in two hundred is read there, at the cost of telling what was found.
 """
 
 import os
@@ -14,32 +14,15 @@ from threading import Lock
 from time import perf_counter
 from typing import IO
 
-from msgspec import Struct, msgpack
+from msgspec import msgpack
 
 from asyncmultispider.errors import WorkerError
-from asyncmultispider.model import Failure, Headers, Reason, Request, Response, Result
+from asyncmultispider.model import Failure, Reason, Request, Response, Result
 from asyncmultispider.page import Findings, Page, is_outlier
-from asyncmultispider.system import limit_itself
+from asyncmultispider.quarantined import OUT_OF_MEMORY, SECONDS, Case, allowance, receive, send
 
-SECONDS = 10.0
-"""CPU time that a page may take."""
 PATIENCE = 60.0
 """Seconds after which nothing is expected any more of a process that may have been stopped."""
-BASE_MEMORY = 64 * 2**20
-GROWTH = 24
-"""Bytes of memory for each byte of a page; ordinary ones take some 14."""
-MOST_MEMORY = 512 * 2**20
-OUT_OF_MEMORY = 3
-"""Exit code of a reader that got no more memory."""
-
-
-class Case(Struct, array_like=True):
-    """A page to read."""
-
-    url: str
-    headers: Headers
-    body: bytes
-    agent: str
 
 
 class Quarantine:
@@ -87,8 +70,8 @@ class Quarantine:
         reader = self._reader = self._reader or _start()
         assert reader.stdin is not None and reader.stdout is not None  # noqa: S101, PT018
         with suppress(BrokenPipeError):
-            _send(reader.stdin, message)
-            if _answers(reader.stdout) and (answer := _receive(reader.stdout)) is not None:
+            send(reader.stdin, message)
+            if _answers(reader.stdout) and (answer := receive(reader.stdout)) is not None:
                 return msgpack.decode(answer, type=Findings)
         reader.kill()
         code = reader.wait()
@@ -105,31 +88,12 @@ class Quarantine:
                     pipe.close()
 
 
-def serve() -> None:
-    """What the reader runs, until its standard input ends."""
-    while (message := _receive(sys.stdin.buffer)) is not None:
-        limit_itself(_allowance(len(message)), SECONDS)
-        try:
-            answer = _read(message)
-        except MemoryError:
-            os._exit(OUT_OF_MEMORY)
-        _send(sys.stdout.buffer, answer)
-        signal.setitimer(signal.ITIMER_PROF, 0)
-
-
-def _read(message: bytes) -> bytes:
-    case = msgpack.decode(message, type=Case)
-    request = Request(id=0, url=case.url, host="")
-    response = Response(status=200, headers=case.headers, body=case.body, at=0.0, elapsed=0.0)
-    return msgpack.encode(Page(request, response, case.agent).findings())
-
-
 def _start() -> "subprocess.Popen[bytes]":
     # As we were started, but never with what lies in the working directory.
     path = os.pathsep.join(entry for entry in sys.path if entry)
     try:
         return subprocess.Popen(
-            [sys.executable, "-P", "-c", "from asyncmultispider.quarantine import serve; serve()"],
+            [sys.executable, "-P", "-c", "from asyncmultispider.quarantined import serve; serve()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -140,19 +104,6 @@ def _start() -> "subprocess.Popen[bytes]":
         raise WorkerError(f"can't start a process to read a page in: {error.strerror}") from error
 
 
-def _send(pipe: IO[bytes], message: bytes) -> None:
-    pipe.write(len(message).to_bytes(8))
-    pipe.write(message)
-    pipe.flush()
-
-
-def _receive(pipe: IO[bytes]) -> bytes | None:
-    """The next message; None when the other end is gone."""
-    size = int.from_bytes(pipe.read(8))
-    message = pipe.read(size)
-    return message if message and len(message) == size else None
-
-
 def _answers(pipe: IO[bytes]) -> bool:
     """Whether anything comes in time, its end included."""
     with selectors.DefaultSelector() as selector:
@@ -160,13 +111,9 @@ def _answers(pipe: IO[bytes]) -> bool:
         return bool(selector.select(PATIENCE))
 
 
-def _allowance(size: int) -> int:
-    return min(BASE_MEMORY + GROWTH * size, MOST_MEMORY)
-
-
 def _how(code: int, size: int) -> str:
     if code == OUT_OF_MEMORY:
-        return f"takes more than {_allowance(size) // 2**20} MB of memory"
+        return f"takes more than {allowance(size) // 2**20} MB of memory"
     if code == -signal.SIGPROF:
         return f"takes more than {SECONDS:g} s of CPU"
     return f"killed the process ({code})" if code != -signal.SIGKILL else "did not end"

@@ -13,6 +13,8 @@ FIRST_DELAY = 1.0
 MAX_DELAY = 300.0
 MAX_RETRY_AFTER = 3600.0
 """Most seconds of a `Retry-After` that are waited; a site that asks for more is tried then."""
+ABSURD = 7 * 86400.0
+"""Seconds from which a `Retry-After` is no serious answer: as if none were given."""
 
 SUSPECT = 2
 """Lost tries after which a URL is handed out only while nothing else is."""
@@ -59,7 +61,7 @@ def backoff(request: Request, result: Result, retries: int) -> float | None:
     heard = request.attempt - request.lost  # what killed a process tells nothing of the server
     if heard > retries:
         return None
-    pause = min(FIRST_DELAY * 2.0 ** (heard - 1), MAX_DELAY)
+    pause = min(FIRST_DELAY * 2.0 ** min(heard - 1, 64), MAX_DELAY)
     jitter = xxh32_intdigest(request.url.encode(), request.attempt) / 2**32
     return max(pause * (0.5 + jitter), retry_after(result))
 
@@ -75,7 +77,8 @@ def retry_after(result: Result) -> float:
     """Seconds that a `Retry-After` field asks for, 0 without one (RFC 9110 section 10.2.3)."""
     if isinstance(result, Failure) or result.status not in TRANSIENT_STATUS:
         return 0.0
-    return _parse_retry_after(result)
+    seconds = _parse_retry_after(result)
+    return 0.0 if seconds >= ABSURD else min(max(0.0, seconds), MAX_RETRY_AFTER)
 
 
 def _transient(result: Result) -> bool:
@@ -87,7 +90,7 @@ def _transient(result: Result) -> bool:
 def _parse_retry_after(response: Response) -> float:
     value = (response.header("retry-after") or "").strip()
     if value.isascii() and value.isdigit():
-        return min(float(value), MAX_RETRY_AFTER)
+        return float(value)
     if not value:
         return 0.0
     from email.utils import parsedate_to_datetime  # rarely needed, and slow to import
@@ -98,4 +101,4 @@ def _parse_retry_after(response: Response) -> float:
         return 0.0
     if moment.tzinfo is None:  # "-0000": the time is UTC all the same
         moment = moment.replace(tzinfo=UTC)
-    return min(max(0.0, moment.timestamp() - response.at), MAX_RETRY_AFTER)
+    return moment.timestamp() - response.at

@@ -22,6 +22,7 @@ MOST_PROCESSES = 1024
 MOST_BODY = 900_000_000
 """Bytes of a body at most: SQLite holds less than 10^9 in a row."""
 MOST_TIMEOUT = 1_000_000
+_LOOSE = re.IGNORECASE | re.DOTALL
 PROXIES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 DEFAULT_USER_AGENT = f"asyncmultispider/{__version__}"
 
@@ -102,6 +103,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             )
         for name, value in self.headers:
             _header(name, value)
+        for text in (*self.include, *self.exclude, self.spider or ""):
+            _unicode(text)
         if not self.user_agent.strip() or not _is_field_value(self.user_agent):
             raise UsageError("--user-agent must be a line of ASCII without control characters")
         if self.proxy is not None:
@@ -123,7 +126,12 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 def without_user(url: str) -> str:
     """The URL with the user name and password in it hidden."""
-    return re.sub(r"^([a-z0-9+.-]+://)[^/]*@", r"\1***@", url)
+    return re.sub(r"^([a-z0-9+.-]+://)[^/]*@", r"\1***@", url, flags=re.IGNORECASE)
+
+
+def without_secrets(typed: str) -> str:
+    """What a person typed for a URL, with all that may be a password in it hidden."""
+    return re.sub(r"^((?:\s*[a-z0-9+.-]+:)?[/\\]*+).*@", r"\1***@", typed, flags=_LOOSE)
 
 
 def _choice(option: str, value: str, known: tuple[str, ...]) -> None:
@@ -140,8 +148,15 @@ def _header(name: str, value: str) -> None:
     token = name.isascii() and all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name)
     if not name or not token or not _is_field_value(value):
         raise UsageError(
-            f"--header needs 'Name: value' in ASCII without control characters, not {name!r}"
+            "--header needs 'Name: value' in ASCII without control characters"  # it may be secret
         )
+
+
+def _unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{text!r} is not UTF-8") from None
 
 
 def _is_field_value(text: str) -> bool:
@@ -156,7 +171,8 @@ def _proxy(url: str) -> None:
         good = False
     if not good:
         raise UsageError(
-            f"--proxy needs a URL such as http://host:8080 ({', '.join(PROXIES)}), not {url!r}"
+            f"--proxy needs a URL such as http://host:8080 ({', '.join(PROXIES)}), "
+            f"not {without_secrets(url)!r}"
         )
 
 

@@ -103,23 +103,6 @@ def end_with_parent() -> None:
             os._exit(1)
 
 
-def limit_itself(memory: int, seconds: float) -> None:
-    """From now on, let this process take no more than so many bytes more, and seconds of CPU.
-
-    Allocations fail then, and SIGPROF ends it. Its size is known on Linux only: elsewhere all of
-    it is counted (setrlimit(2), RLIMIT_AS).
-    """
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    size = 0
-    if sys.platform == "linux":
-        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - pathlib is slow to import
-            size = int(file.read().split()[0]) * resource.getpagesize()
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    wanted = size + memory
-    soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
 def tune_gc() -> None:
     """Pages make many objects and few cycles: collecting less often saves some 5% of CPU."""
     gc.set_threshold(50_000, 20, 20)

@@ -38,10 +38,16 @@ _SESSION = re.compile(
 
 UNWATCHED = 50
 """Pages of a family before the first that is looked at."""
+SELDOM = 16
+"""Pages between two that are looked at of a family that says nothing new."""
 FARTHEST = 64
 """Pages of a family between two that are looked at, at most."""
-CONVICTED = 100
-"""Score at which a family is a trap."""
+SUSPECTED = 100
+"""Score at which a family says nothing new, which may be so by nature."""
+ENDLESS = 2500
+"""Pages of such a family that led to more of it, before it is a trap. Small ones come to an end."""
+DEEP = 500
+"""Links from a seed from which on a tenth of these will do: who is so far followed a chain."""
 SOMETHING_NEW = 10
 """What a page that says something new takes off the score."""
 REMEMBERED = 4096
@@ -97,14 +103,16 @@ def without_session(url: str) -> str:
 
 
 class Evidence:
-    """What is known of a family: whether its pages go on saying something new.
+    """What is known of a family: whether its pages say something new, and whether it ends.
 
     Not every page is looked at: none of the first, then each, and the more seldom the more of them
     say something new. `looked` counts those of which the gist was learnt, `known` those among them
     that said what another had said; `score` rises with these and falls faster with new ones.
+    `fertile` counts pages that led to more of the family since it says nothing new. `trapped` is
+    the verdict.
     """
 
-    __slots__ = ("_distance", "_gists", "_wait", "known", "looked", "score")
+    __slots__ = ("_distance", "_gists", "_wait", "fertile", "known", "looked", "score", "trapped")
 
     def __init__(self) -> None:
         self._wait = UNWATCHED
@@ -113,6 +121,8 @@ class Evidence:
         self.looked = 0
         self.known = 0
         self.score = 0
+        self.fertile = 0
+        self.trapped = False
 
     def wants_look(self) -> bool:
         """Whether this page of the family is to be looked at: asked once for each."""
@@ -127,8 +137,8 @@ class Evidence:
         self.looked += 1
         if gist in self._gists:
             self.known += 1
-            self.score += 1
-            self._distance = max(self._distance // 2, 1)
+            self.score = min(self.score + 1, 2 * SUSPECTED)
+            self._distance = max(self._distance // 2, SELDOM if self.suspected else 1)
         else:
             self.score = max(self.score - SOMETHING_NEW, 0)
             self._distance = min(self._distance * 2, FARTHEST)
@@ -136,11 +146,19 @@ class Evidence:
                 del self._gists[next(iter(self._gists))]
         self._gists[gist] = None
         self._wait = min(self._wait, self._distance - 1)
+        if not self.suspected:
+            self.fertile = 0
+
+    def breed(self, depth: int) -> None:
+        """One of its pages, so many links from a seed, led to more of it."""
+        if self.suspected:
+            self.fertile += 1
+            self.trapped = self.fertile >= (ENDLESS if depth < DEEP else ENDLESS // 10)
 
     @property
-    def trapped(self) -> bool:
-        """Whether the family is a trap."""
-        return self.score >= CONVICTED
+    def suspected(self) -> bool:
+        """Whether it says nothing new."""
+        return self.score >= SUSPECTED
 
 
 def _odd_path(segments: list[str]) -> str | None:

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from time import time
 
-from msgspec import json, structs
+from msgspec import structs
 
 from asyncmultispider.cli.choose import canonical_host, known_reason, known_state
 from asyncmultispider.cli.commands import FINISHED, NO_PAGES
@@ -40,7 +40,7 @@ def status_command(directory: str, as_json: bool) -> None:
     if as_json:
         reasons = {f"{state}:{reason}": n for state, reason, n in counts if reason}
         print(
-            json.encode(
+            ascii_json(
                 {
                     "dir": directory,
                     "running": running,
@@ -56,7 +56,7 @@ def status_command(directory: str, as_json: bool) -> None:
                     "bytes": stored,
                     "outputs": [structs.asdict(output) for output in outputs],
                 }
-            ).decode()
+            )
         )
         return
     for state in State:
@@ -74,7 +74,7 @@ def status_command(directory: str, as_json: bool) -> None:
         print(f"output     {output.lines:>10}   {size(output.bytes)} in {one_line(output.path)}")
     holder = owner(where)
     if holder is not None:
-        print(f"{holder} {'is at work' if running else 'was killed'}")
+        print(one_line(f"{holder} {'is at work' if running else 'was killed'}"))
     print(_outlook(running, states[State.QUEUED] + states[State.LEASED], recent))
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from msgspec import json
+from msgspec import structs
 
 from asyncmultispider.cli.commands import FINISHED, INTERRUPTED, NO_PAGES, STORAGE_FAILED, USUAL
+from asyncmultispider.cli.lines import ascii_json
 from asyncmultispider.crawler import Crawl, choose_seeds
 from asyncmultispider.directory import FRONTIER, PAGES, default_directory, forget
 from asyncmultispider.errors import UsageError
@@ -104,7 +105,7 @@ def parse_headers(fields: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     for field in fields:
         name, colon, value = field.partition(":")
         if not colon:
-            raise UsageError(f"--header needs 'Name: value', not {field!r}")
+            raise UsageError("--header needs 'Name: value': one has no colon")  # it may be secret
         pairs.append((name.strip(), value.strip()))
     return tuple(pairs)
 
@@ -159,7 +160,7 @@ def _greet(crawl: Crawl) -> None:
 
 def _report(summary: Summary, crawl: Crawl, *, as_json: bool, quiet: bool) -> None:
     if as_json:
-        print(json.encode(summary).decode())
+        print(ascii_json(structs.asdict(summary)))
     if crawl.trouble is not None:
         complain(f"{crawl.trouble} ({crawl.trouble.advice})")
     elif summary.stopped == "interrupted":

@@ -18,7 +18,7 @@ from asyncmultispider.robots import Robots, product_token
 from asyncmultispider.settings import Settings, without_user
 from asyncmultispider.store.reader import StoredAs, find_page
 from asyncmultispider.text import complain, duration, one_line, printable, size
-from asyncmultispider.urls import parse_seed
+from asyncmultispider.urls import parse_seed, without_login
 
 
 class Step(Struct, frozen=True):
@@ -79,6 +79,7 @@ def _settings(ledger: LedgerReader) -> Settings:
 
 def _candidates(typed: str) -> list[str]:
     url, guessed = parse_seed(typed)
+    url = without_login(url)
     return [url, f"http{url.removeprefix('https')}"] if guessed else [url]
 
 

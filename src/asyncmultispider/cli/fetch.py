@@ -48,7 +48,7 @@ def fetch_command(
     kind, charset = page.content_type or "not said", page.charset or "-"
     print(f"type     {one_line(kind)}, charset {one_line(charset)}")
     if page.title:
-        print(f"title    {one_line(page.title)}")
+        print(f"title    {one_line(page.title[:TEXT_SHOWN])}")
     _list("headers", [f"{name}: {value}" for name, value in page.headers])
     _list("links", page.links)
     if page.text.strip():
@@ -61,4 +61,4 @@ def _list(title: str, lines: list[str]) -> None:
     if lines:
         print(f"\n{title} ({len(lines)})")
         for line in lines:
-            print(f"  {one_line(line)}")
+            print(f"  {one_line(line[:TEXT_SHOWN])}")

@@ -6,7 +6,7 @@ from asyncmultispider.frontier.reader import Entry, LedgerReader
 from asyncmultispider.model import Reason
 from asyncmultispider.robots import Robots, product_token
 from asyncmultispider.settings import Settings
-from asyncmultispider.urls import host_of
+from asyncmultispider.urls import host_of, without_login
 from asyncmultispider.urls.scope import Scope, matcher
 
 
@@ -53,7 +53,8 @@ def why_unknown(ledger: LedgerReader, url: str, settings: Settings) -> str:
     left = ledger.left()
     if left:
         why += f"; {left} URLs are left to fetch"
-    scope = Scope(settings.scope, settings.seeds, settings.include, settings.exclude)
+    seeds = map(without_login, settings.seeds)
+    scope = Scope(settings.scope, seeds, settings.include, settings.exclude)
     reason = scope.refuses(url, host_of(url))
     if reason is not None:
         return f"{why}; it would be skipped ({reason}): {scope_rule(url, reason, settings)}"

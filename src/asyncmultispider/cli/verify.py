@@ -4,9 +4,10 @@ import sys
 from pathlib import Path
 from time import monotonic
 
-from msgspec import json, structs
+from msgspec import structs
 
 from asyncmultispider.cli.commands import FINISHED, STORAGE_FAILED
+from asyncmultispider.cli.lines import ascii_json
 from asyncmultispider.model import State
 from asyncmultispider.text import one_line
 from asyncmultispider.verify import Problem, Report, verify
@@ -20,7 +21,7 @@ def verify_command(directory: str, as_json: bool) -> int:
     """Print the result; 0 when all holds, 1 when not, 3 when a file can't be read through."""
     report = verify(Path(directory), _Teller())
     if as_json:
-        print(json.encode(_fields(report)).decode())
+        print(ascii_json(_fields(report)))
     else:
         _print(report)
     if not report.readable:

@@ -94,7 +94,9 @@ class Coroutines:
             await asyncio.sleep(0)
         findings = None
         if (case := self._quarantine.case_in(request, result)) is not None:
+            self._fetcher.hold(len(case.body))
             result, findings = await asyncio.to_thread(self._quarantine.read, request, case)
+            self._fetcher.hold(-len(case.body))
         verdict = self._judge(request, result, findings)
         if isinstance(verdict, Visit):
             verdict = await await_handler(self._judge, verdict, self._watch)

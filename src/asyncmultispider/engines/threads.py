@@ -111,7 +111,9 @@ class Threads:
                     self._call(self._desk.wake)
                 findings = None
                 if (case := self._quarantine.case_in(request, result)) is not None:
+                    fetcher.hold(len(case.body))
                     result, findings = self._quarantine.read(request, case)
+                    fetcher.hold(0)
                 verdict = self._judge(request, result, findings)
                 if isinstance(verdict, Visit):
                     verdict = call_handler(self._judge, verdict, runner)

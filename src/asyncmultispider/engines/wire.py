@@ -9,7 +9,7 @@ import socket
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-from msgspec import Struct, msgpack, structs
+from msgspec import MsgspecError, Struct, msgpack, structs
 
 from asyncmultispider.model import Outcome, Request
 
@@ -62,11 +62,13 @@ class Line(Generic[M]):
         self._writer.write(len(data).to_bytes(4) + data)
 
     async def receive(self) -> M | None:
-        """The next message; None when the other end is gone."""
+        """The next message; None when the other end is gone, or speaks another language."""
         try:
             size = int.from_bytes(await self._reader.readexactly(4))
             return self._decoder.decode(await self._reader.readexactly(size))
         except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+        except (MsgspecError, UnicodeDecodeError, RecursionError):  # a handler wrote into it?
             return None
 
     def hang_up(self) -> None:

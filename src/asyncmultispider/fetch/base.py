@@ -15,6 +15,9 @@ class Fetcher(Protocol):
     def fetch(self, request: Request) -> Result:
         """Ask for one URL. Redirects are answers like others: they are not followed."""
 
+    def hold(self, size: int) -> None:
+        """Of the last body so many bytes are still in use; 0: none. It may delay other fetches."""
+
     def cancel(self) -> None:
         """From any thread: end the fetch under way within seconds. Nothing is fetched after."""
 
@@ -32,6 +35,9 @@ class AsyncFetcher(Protocol):
 
     async def fetch(self, request: Request) -> Result:
         """Ask for one URL. Redirects are answers like others: they are not followed."""
+
+    def hold(self, size: int) -> None:
+        """So many bytes of bodies are still in use; negative: less. It may delay other fetches."""
 
     async def aclose(self) -> None:
         """Let go of the connections. Idempotent."""

@@ -13,8 +13,18 @@ from asyncmultispider.fetch.transfer import Transfer
 from asyncmultispider.model import Request, Result
 from asyncmultispider.settings import Settings
 
+CRUMB = 1024
+MAX_CRUMBS = 1000
+REST = 0.01
+"""After so many pieces of less than `CRUMB` bytes a transfer rests for so many seconds.
+
+libcurl does not come back while there is more to read: a server that sends chunks of one byte
+would hold the loop for seconds, and all other transfers with it.
+"""
 MAX_BUFFERED = 48 * 2**20
 """Body bytes in unfinished transfers above which all but one that receives have to wait."""
+MAX_KEPT = 24 * 2**20
+"""Body bytes that are still in use elsewhere above which all have to wait."""
 
 
 class Turns:
@@ -26,6 +36,7 @@ class Turns:
     def __init__(self) -> None:
         self._changed = Condition()
         self._held = 0
+        self._kept = 0
         self._favoured: object | None = None
 
     def hold(self, who: object, size: int) -> None:
@@ -42,7 +53,15 @@ class Turns:
                 self._favoured = None
             self._changed.notify_all()
 
+    def keep(self, size: int) -> None:
+        """Account for bytes of bodies that were received and are still in use (negative: less)."""
+        with self._changed:
+            self._kept += size
+            self._changed.notify_all()
+
     def _may_go_on(self, who: object) -> bool:
+        if self._kept > MAX_KEPT:
+            return False
         if self._held <= MAX_BUFFERED or self._favoured is who:
             return True
         if self._favoured is None:
@@ -77,13 +96,19 @@ class CurlFetcher:
         self, settings: Settings, guard: Guard | None = None, turns: Turns | None = None
     ) -> None:
         self._turns = turns or Turns()
+        self._kept = 0
         guard = guard or Guard.of(settings)
         self._transfer = ThreadTransfer(settings, guard, RequestFields(settings), self._turns)
 
     @property
     def buffered(self) -> int:
         """See `Fetcher`."""
-        return self._transfer.size
+        return self._transfer.size + self._kept
+
+    def hold(self, size: int) -> None:
+        """See `Fetcher.hold`."""
+        self._turns.keep(size - self._kept)
+        self._kept = size
 
     def fetch(self, request: Request) -> Result:
         """See `Fetcher.fetch`."""
@@ -118,14 +143,30 @@ class AsyncTransfer(Transfer):
         fetcher: "AsyncCurlFetcher",
     ) -> None:
         self._fetcher = fetcher
+        self._crumbs = 0
         super().__init__(settings, guard, fields)
 
     def _write(self, chunk: bytes) -> int | None:
         fetcher = self._fetcher
-        if fetcher.buffered > MAX_BUFFERED and fetcher.must_wait(self):
+        if fetcher.is_full and fetcher.must_wait(self):
+            return int(pycurl.WRITEFUNC_PAUSE)
+        if len(chunk) < CRUMB and self._is_tired():
             return int(pycurl.WRITEFUNC_PAUSE)
         fetcher.buffered += len(chunk)
         return super()._write(chunk)
+
+    def _is_tired(self) -> bool:
+        self._crumbs += 1
+        if self._crumbs < MAX_CRUMBS:
+            return False
+        self._crumbs = 0
+        asyncio.get_running_loop().call_later(REST, self.go_on)
+        return True
+
+    def go_on(self) -> None:
+        """Receive again after a pause."""
+        with suppress(pycurl.error):  # it has just ended
+            self.curl.pause(pycurl.PAUSE_CONT)
 
 
 class AsyncCurlFetcher:
@@ -142,6 +183,7 @@ class AsyncCurlFetcher:
         self._idle: list[AsyncTransfer] = []
         self._paused: list[AsyncTransfer] = []
         self._favoured: AsyncTransfer | None = None
+        self._kept = 0
 
     async def fetch(self, request: Request) -> Result:
         """See `AsyncFetcher.fetch`."""
@@ -155,6 +197,13 @@ class AsyncCurlFetcher:
         finally:
             self._ended(transfer)
 
+    def hold(self, size: int) -> None:
+        """See `AsyncFetcher.hold`."""
+        self._kept += size
+        self.buffered += size
+        if size < 0:
+            self._let_go_on()
+
     async def aclose(self) -> None:
         """See `AsyncFetcher.aclose`."""
         await self._multi.aclose()
@@ -162,12 +211,17 @@ class AsyncCurlFetcher:
             transfer.curl.close()
         self._idle.clear()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether bodies take too much memory."""
+        return self.buffered > MAX_BUFFERED or self._kept > MAX_KEPT
+
     def must_wait(self, transfer: AsyncTransfer) -> bool:
         """Whether to pause this transfer. One goes on to its end, so that memory is given back."""
-        if self._favoured is None:
-            self._favoured = transfer
-        if transfer is self._favoured:
-            return False
+        if self._kept <= MAX_KEPT:
+            self._favoured = self._favoured or transfer
+            if transfer is self._favoured:
+                return False
         self._paused.append(transfer)
         return True
 
@@ -182,7 +236,11 @@ class AsyncCurlFetcher:
             self._favoured = None
         if transfer in self._paused:
             self._paused.remove(transfer)
-        if self._paused and (self._favoured is None or self.buffered <= MAX_BUFFERED):
+        self._let_go_on()
+
+    def _let_go_on(self) -> None:
+        favoured = self._favoured is None or self._favoured in self._paused
+        if self._paused and (favoured or self.buffered <= MAX_BUFFERED):
             # Not from here: libcurl may be calling us.
             asyncio.get_running_loop().call_soon(self._resume)
 
@@ -190,5 +248,4 @@ class AsyncCurlFetcher:
         # The first that still finds too much in memory is favoured, the others wait again.
         paused, self._paused = self._paused, []
         for transfer in paused:
-            with suppress(pycurl.error):  # it has just ended
-                transfer.curl.pause(pycurl.PAUSE_CONT)
+            transfer.go_on()

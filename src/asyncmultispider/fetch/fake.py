@@ -41,6 +41,9 @@ class FakeWeb:
         """See `AsyncFetcher.fetch`."""
         return self.answer(request)
 
+    def hold(self, size: int) -> None:
+        """See `AsyncFetcher.hold`."""
+
     async def aclose(self) -> None:
         """See `AsyncFetcher.aclose`."""
 
@@ -55,6 +58,9 @@ class BlockingFakeWeb:
     def fetch(self, request: Request) -> Result:
         """See `Fetcher.fetch`."""
         return self._web.answer(request)
+
+    def hold(self, size: int) -> None:
+        """See `Fetcher.hold`."""
 
     def cancel(self) -> None:
         """See `Fetcher.cancel`."""

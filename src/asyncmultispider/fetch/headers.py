@@ -1,5 +1,6 @@
 """Header fields: those that requests carry, and those that answers came with."""
 
+from base64 import b64encode
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -21,16 +22,23 @@ class RequestFields:
 
     def __init__(self, settings: Settings) -> None:
         self.common = _field_lines(())
-        self._own = _field_lines(settings.headers)
-        self._logins = {origin_of(seed): login_of(seed) for seed in settings.seeds}
-        self.vary = bool(settings.headers) or any(self._logins.values())
+        logins: dict[str, Headers] = {}
+        for seed in settings.seeds:
+            logins[origin_of(seed)] = logins.get(origin_of(seed)) or basic_login(seed)
+        self._own = {
+            origin: _field_lines((*login, *settings.headers)) for origin, login in logins.items()
+        }
+        self.vary = bool(settings.headers) or any(logins.values())
 
-    def of(self, url: str) -> tuple[list[str], tuple[str, str] | None]:
-        """The lines for a request, and user name and password for its server."""
-        origin = origin_of(url)
-        if origin in self._logins:
-            return self._own, self._logins[origin]
-        return self.common, None
+    def of(self, url: str) -> list[str]:
+        """The lines for a request."""
+        return self._own.get(origin_of(url), self.common)
+
+
+def basic_login(url: str) -> Headers:
+    """The field that logs in with the user name and password of a URL (RFC 7617), if it has any."""
+    login = login_of(url)
+    return () if login is None else (("Authorization", f"Basic {b64encode(login).decode()}"),)
 
 
 def parse_headers(lines: Iterable[bytes]) -> Headers:
@@ -39,6 +47,7 @@ def parse_headers(lines: Iterable[bytes]) -> Headers:
     A trailer could pretend to be a field that was decided upon already (RFC 9110 section 6.5.1).
     """
     fields: list[tuple[str, str]] = []
+    folds: dict[int, list[str]] = {}  # joined at the end: there may be thousands for one field
     ended = False
     for line in lines:
         field = _known_field(line) if len(line) < MEMORABLE else _parse_field(line)
@@ -48,12 +57,15 @@ def parse_headers(lines: Iterable[bytes]) -> Headers:
             fields.append(field)
         elif line.startswith(b"HTTP/"):  # what came before belongs to an interim answer (1xx)
             fields.clear()
+            folds.clear()
             ended = False
         elif line in BLANK:
             ended = True
         elif line[:1] in (b" ", b"\t") and fields and not ended:  # obsolete folding
-            name, value = fields[-1]
-            fields[-1] = name, f"{value} {line.decode('latin-1').strip()}"
+            folds.setdefault(len(fields) - 1, []).append(_text(line))
+    for at, more in folds.items():
+        name, value = fields[at]
+        fields[at] = name, " ".join([value, *more]).strip()
     return tuple(fields)
 
 
@@ -69,8 +81,13 @@ def _parse_field(line: bytes) -> tuple[str, str] | None:
     """A header field; None: no field begins here."""
     if line[:1] in (b" ", b"\t") or line.startswith(b"HTTP/"):
         return None
-    name, colon, value = line.decode("latin-1").partition(":")
-    return (name.strip().lower(), value.strip()) if colon else None
+    name, colon, value = line.partition(b":")
+    return (_text(name).lower(), _text(value)) if colon else None
+
+
+def _text(value: bytes) -> str:
+    """Without blanks around, as bytes: in Latin-1 the end of "à" in UTF-8 looks like a blank."""
+    return value.strip(b" \t\r\n").decode("latin-1")
 
 
 # The answers of a server share most of their fields.

@@ -12,7 +12,7 @@ from asyncmultispider.fetch.guard import Guard
 from asyncmultispider.fetch.headers import BLANK, RequestFields, parse_headers
 from asyncmultispider.model import Failure, Reason, Request, Response, Result
 from asyncmultispider.robots import MAX_BYTES as MAX_ROBOTS
-from asyncmultispider.settings import Settings
+from asyncmultispider.settings import Settings, without_user
 from asyncmultispider.urls import host_of
 
 CONNECT_TIMEOUT = 10.0
@@ -27,6 +27,7 @@ MAX_HEADER_BYTES = 64 * 1024
 MAX_HEADER_LINES = 512
 MAX_INTERIM = 16
 """Interim answers (1xx) before the one that counts."""
+MANY_PIECES = 64
 MAX_ASIDE = 64 * 1024
 """Bytes that are read of a body that is no page: of a redirect or an error."""
 
@@ -77,6 +78,7 @@ class Transfer:
         self._guard = guard
         self._fields = fields
         self._max_body = settings.max_body
+        self._proxy = settings.proxy
         self._direct = not settings.proxy
         self._trusting = settings.insecure
         self.lines: list[bytes] = []
@@ -97,6 +99,7 @@ class Transfer:
         curl.setopt(pycurl.PATH_AS_IS, True)
         # Only the settings decide on proxies, not the environment or a .netrc.
         curl.setopt(pycurl.PROXY, settings.proxy or "")
+        curl.setopt(pycurl.NOPROXY, "")
         curl.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
         curl.setopt(pycurl.WRITEFUNCTION, self._write)
         curl.setopt(pycurl.HEADERFUNCTION, self._read_header)
@@ -123,7 +126,7 @@ class Transfer:
             self._refuse(Reason.PRIVATE_ADDRESS, f"{host} is not a public address")
         self.curl.setopt(pycurl.URL, request.url)
         if self._fields.vary:
-            self._introduce(request.url)
+            self.curl.setopt(pycurl.HTTPHEADER, self._fields.of(request.url))
         if self._direct:  # libcurl would rewrite escapes: "%d0" to "%D0"
             self.curl.setopt(pycurl.REQUEST_TARGET, "/" + request.url.split("/", 3)[3])
 
@@ -132,8 +135,10 @@ class Transfer:
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
         if not status:
             return self._fail(Reason.PROTOCOL, "the answer was not HTTP")
+        if not self._ended:  # libcurl takes the end of the connection for that of the fields
+            return self._fail(Reason.TRUNCATED, "the header fields end early")
         headers = parse_headers(self.lines)
-        body = b"".join(self.chunks) if len(self.chunks) != 1 else self.chunks[0]
+        body = bytes(self.chunks[0]) if len(self.chunks) == 1 else b"".join(self.chunks)
         codings = codings_of(headers)
         if codings:
             try:
@@ -169,20 +174,14 @@ class Transfer:
             return False
         return not self._is_page() or (self._may_cut and self.size > self._cap)
 
-    def _introduce(self, url: str) -> None:
-        lines, login = self._fields.of(url)
-        self.curl.setopt(pycurl.HTTPHEADER, lines)
-        if login is None:
-            self.curl.unsetopt(pycurl.USERNAME)
-            self.curl.unsetopt(pycurl.PASSWORD)
-        else:
-            self.curl.setopt(pycurl.USERNAME, login[0])
-            self.curl.setopt(pycurl.PASSWORD, login[1])
-
     def _is_page(self) -> bool:
         return 200 <= self._status < 300
 
     def _fail(self, reason: Reason, detail: str) -> Failure:
+        # libcurl quotes what a server said, which need not be text, and the proxy's whole URL.
+        if self._proxy:
+            detail = detail.replace(self._proxy, without_user(self._proxy))
+        detail = detail.encode(errors="backslashreplace").decode()
         return Failure(
             reason=reason, detail=detail, at=time(), elapsed=perf_counter() - self._began
         )
@@ -200,10 +199,11 @@ class Transfer:
         self._began = perf_counter()
         self._status = 0
         self._answered = False
+        self._ended = False
         self._interim = 0
         self._header_size = 0
         self.lines.clear()
-        self.chunks: list[bytes] = []
+        self.chunks: list[bytes | bytearray] = []
         self.size = 0
 
     def _read_header(self, line: bytes) -> int | None:
@@ -217,12 +217,14 @@ class Transfer:
         self.lines.append(line)
         if line in BLANK:
             return self._end_header()
-        if line.startswith(b"HTTP/"):
+        if line[:5].upper() == b"HTTP/":  # in lower case libcurl takes it, too
             code = [*line.split(maxsplit=2), b"", b""][1]
             self._status = int(code) if code.isdigit() and len(code) == 3 else 0
+            self._ended = False
         return None
 
     def _end_header(self) -> int | None:
+        self._ended = True
         if self._status >= 200:
             self._answered = True
             if not self._is_page():
@@ -237,13 +239,23 @@ class Transfer:
     def _write(self, chunk: bytes) -> int | None:
         self.size += len(chunk)
         if self.size <= self._cap:
-            self.chunks.append(chunk)
+            self._keep(chunk)
             return None
         if self._may_cut:
-            self.chunks.append(chunk[: self._cap - self.size])
+            self._keep(chunk[: self._cap - self.size])
         else:
             self._fault = Reason.TOO_LARGE, f"more than {self._cap} bytes"
         return 0
+
+    def _keep(self, chunk: bytes) -> None:
+        # A few pieces are joined at the end. Of very many, each would take more than its bytes.
+        if len(self.chunks) == MANY_PIECES:
+            self.chunks = [bytearray().join(self.chunks)]
+        last = self.chunks[-1] if self.chunks else None
+        if isinstance(last, bytearray):
+            last += chunk
+        else:
+            self.chunks.append(chunk)
 
     def _open_socket(
         self, _purpose: int, address: tuple[int, int, int, tuple[str, int]]

@@ -208,10 +208,10 @@ class LocalFrontier:
                 due=outcome.at + outcome.retry_in if outcome.state is State.QUEUED else 0.0,
             )
         )
-        if outcome.gist is not None:
-            self._learn(request, outcome.gist, changes)
         # Links before the page itself: a level must not look finished between the two.
+        before = len(changes.born)
         self._admit(outcome.links, request.id, request.url, changes)
+        self._beware_of(request, outcome, changes.born[before:], changes)
         if outcome.state is State.QUEUED:
             self._states[State.LEASED] -= 1
             self._states[State.QUEUED] += 1
@@ -299,8 +299,13 @@ class LocalFrontier:
         if self._bench.wants(host, link.depth, id):
             self._bench.push(host, _request(id, link, referrer_url))
 
-    def _learn(self, request: Request, gist: int, changes: Changes) -> None:
-        trap = self._watch.learn(request, self._bench.host(request.host), gist)
+    def _beware_of(
+        self, request: Request, outcome: Outcome, born: list[Born], changes: Changes
+    ) -> None:
+        host = self._bench.host(request.host)
+        if outcome.gist is not None:
+            self._watch.learn(request, host, outcome.gist)
+        trap = self._watch.hear(request, host, born) if born else None
         if trap is not None:
             changes.traps.append(trap)
             self._beware(trap)

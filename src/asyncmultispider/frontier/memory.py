@@ -1,7 +1,7 @@
 """The ledger in memory: for tests, and for what need not outlive the process."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from secrets import randbits
 from time import time
 
@@ -68,7 +68,7 @@ class MemoryLedger:
             states=states,
             rests=[rest for rest in self.rests.values() if rest.host in hosts],
             traps=[trap for trap in self.traps.values() if trap.host in hosts],
-            crowded=Counter(row.born.link.host for row in rows if row.born.link.skip is None),
+            crowded={host: n for host, n in _accepted(rows).items() if n >= 100},
             robots=(note for note in self.robots.values() if note.host in hosts),
             fingerprints=(row.born.fingerprint for row in rows),
         )
@@ -143,3 +143,7 @@ class MemoryLedger:
             referrer=referrer.born.link.url if referrer else None,
         )
         return request, (row.last.due - self._clock() if row.last else 0.0)
+
+
+def _accepted(rows: Iterable[Row]) -> Counter[str]:
+    return Counter(row.born.link.host for row in rows if row.born.link.skip is None)

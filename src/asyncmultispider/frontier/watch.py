@@ -1,6 +1,8 @@
 """What keeps a crawl out of traps, beyond the shape of single URLs (`traps`)."""
 
-from asyncmultispider.frontier.base import Trap
+from collections.abc import Iterable
+
+from asyncmultispider.frontier.base import Born, Trap
 from asyncmultispider.frontier.host import Host
 from asyncmultispider.frontier.known import KnownUrls
 from asyncmultispider.model import Link, Request
@@ -34,12 +36,27 @@ class Watch:
         """Whether the gist of this page is wanted. To be asked once for each that is handed out."""
         return host.evidence(host.family_of(request.url)).wants_look()
 
-    def learn(self, request: Request, host: Host, gist: int) -> Trap | None:
-        """Take in what a page said; a trap, when that was what convicts its family."""
+    def learn(self, request: Request, host: Host, gist: int) -> None:
+        """Take in what a page said."""
+        host.evidence(host.family_of(request.url)).learn(gist)
+
+    def hear(self, request: Request, host: Host, born: Iterable[Born]) -> Trap | None:
+        """Take in what a page led to; a trap, when that was what convicts its family."""
         name = host.family_of(request.url)
         evidence = host.evidence(name)
-        evidence.learn(gist)
+        if not (evidence.suspected and _are_of(host, name, born)):
+            return None
+        evidence.breed(request.depth)
         if not evidence.trapped or name in host.traps or (host.name, name) in self._released:
             return None
         note = f"{name}: {evidence.known} of {evidence.looked} pages looked at said nothing new"
         return Trap(host=host.name, family=name, note=note)
+
+
+def _are_of(host: Host, name: str, born: Iterable[Born]) -> bool:
+    return any(
+        one.link.skip is None
+        and one.link.host == host.name
+        and host.family_of(one.link.url) == name
+        for one in born
+    )

@@ -186,7 +186,13 @@ class Workbench:
         elif not outcome.request.robots:
             reception.hear(outcome)
         overloaded = outcome.overloaded or reception.cold
-        host.pace.finish(now, outcome.elapsed, overloaded=overloaded, wait=outcome.wait)
+        host.pace.finish(
+            now,
+            outcome.elapsed,
+            overloaded=overloaded,
+            faltered=outcome.status is None,
+            wait=outcome.wait,
+        )
         banned = reception.cold and host.pace.strikes >= PARKED
         if (banned or host.pace.gone) and host.refusal is None:
             host.refusal = GONE

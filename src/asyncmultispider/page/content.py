@@ -8,6 +8,8 @@ from functools import lru_cache
 from asyncmultispider.urls.legacy import encoding_name
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+LONGEST_FIELD = 1024
+"""Characters of a Content-Type that are read, and remembered."""
 SAMPLE = 8192
 """Bytes that a guess is made from: it takes some 50 us for each kilobyte."""
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
@@ -21,11 +23,18 @@ _LOOKS_HTML = re.compile(
 _OPTIONS = re.compile(r"^(?:max-snippet|max-image-preview|max-video-preview|unavailable_after)\b")
 
 
-@lru_cache(maxsize=256)
 def parse_content_type(value: str | None) -> tuple[str | None, str | None]:
-    """Media type in lower case, and the charset as it stands, of a Content-Type field."""
-    kind = (value or "").partition(";")[0].strip().lower() or None
-    charset = _CHARSET.search(value or "")
+    """Media type in lower case, and the charset as it stands, of a Content-Type field.
+
+    What is in the field beyond `LONGEST_FIELD` characters is not looked at.
+    """
+    return _content_type(value[:LONGEST_FIELD]) if value else (None, None)
+
+
+@lru_cache(maxsize=256)
+def _content_type(value: str) -> tuple[str | None, str | None]:
+    kind = value.partition(";")[0].strip().lower() or None
+    charset = _CHARSET.search(value)
     return kind, charset[1] if charset else None
 
 
@@ -60,10 +69,12 @@ def guess_encoding(body: bytes) -> str | None:
     from turbohtml.detect import detect  # rarely needed
 
     found = _NOT_ASCII.search(body)
-    start = found.start() if found else 0
+    # From the character before: a byte order mark within a page, as of a file that was put into
+    # it, says nothing of the page.
+    start = max(0, found.start() - 1) if found else 0
     sample = body[start : start + SAMPLE]
     # "<" is no part of a longer character in any encoding: a sample must not end inside one.
-    return detect(sample[: sample.rfind(b"<") + 1] or sample).encoding
+    return encoding_name(detect(sample[: sample.rfind(b"<") + 1] or sample).encoding or "")
 
 
 _BOMS = (

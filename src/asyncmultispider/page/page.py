@@ -17,6 +17,9 @@ from asyncmultispider.page.content import (
 from asyncmultispider.page.facts import Facts, Findings, from_words, gather, in_words
 from asyncmultispider.urls import canonicalize, encode_href, is_web
 
+LONGEST_BASE = 4096
+"""Characters of a base element's URL; a longer one is not heeded."""
+
 
 class Follow(Struct, frozen=True):
     """What a handler yields to have a URL crawled; None stands for all links of its page."""
@@ -131,8 +134,10 @@ class Page:
         """What relative links are relative to: the page, or its base element."""
         href = self.facts.base
         url = None if href is None else self._resolve(href)
-        # HTML section 2.4.3: not with these schemes.
-        return self.url if url is None or url.startswith(("data:", "javascript:")) else url
+        # HTML section 2.4.3: not with these schemes. Nor at any length: each link repeats it.
+        if url is None or len(url) > LONGEST_BASE or url.startswith(("data:", "javascript:")):
+            return self.url
+        return url
 
     @lazy
     def links(self) -> list[str]:

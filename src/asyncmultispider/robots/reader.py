@@ -14,6 +14,7 @@ MAX_BYTES = 524288
 Line = tuple[bytes, bool]
 """A rule as written: its pattern, and whether it allows."""
 
+_MAX_SITEMAP = 2048  # as in sitemaps; Python takes quadratic time to check the accents of a host
 _MAX_LINE = 8 * 2083 - 1  # as Google's parser: the rest of a longer line is not seen
 
 # A directive is known by how it begins; the misspellings are those that large parsers accept.
@@ -77,6 +78,8 @@ class Reader:
         self._delayed = True
 
     def _sitemap(self, url: str) -> None:
+        if len(url) > _MAX_SITEMAP:
+            return
         try:
             if self._base is not None:
                 url = urljoin(self._base, url)
@@ -142,4 +145,4 @@ def _seconds(value: bytes) -> float | None:
     return seconds if math.isfinite(seconds) else None
 
 
-_NUMBER = re.compile(rb"\d+\.?\d*|\.\d+")
+_NUMBER = re.compile(rb"\d++\.?\d*|\.\d+")  # possessive: else quadratic in the digits

@@ -21,7 +21,7 @@ _TOKEN = re.compile(
     rb"|<!([A-Za-z])",
     re.DOTALL,
 )
-_ATTRIBUTE = re.compile(rb"""([\w:-]++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)')""")
+_ATTRIBUTE = re.compile(rb"""(?<![\w:-])([\w:-]++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)')""")
 _MAX_ATTRIBUTES = 10_000  # bytes of a tag that are looked at
 _REFERENCE = re.compile(r"&(?:(amp|lt|gt|quot|apos)|#(\d{1,7})|#[xX]([\da-fA-F]{1,6}));")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}

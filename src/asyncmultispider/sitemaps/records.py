@@ -38,16 +38,14 @@ class Document:
             if count >= MAX_TAGS:
                 self.trouble = f"it has more than {MAX_TAGS} tags: the rest was not read"
                 break
-            if record is not None:
-                if record.read(tag):
-                    continue
-                yield record
-                record = None
             if tag.closes and tag.name == self.root:
                 self.trouble = None
-            elif tag.name in names and not tag.closes and not tag.is_empty:
-                record = Record(tag)
-        if record is not None:
+            if record and record.read(tag):
+                continue
+            if record:
+                yield record
+            record = _begun(tag, names, record)
+        if record:
             yield record
 
 
@@ -58,10 +56,11 @@ class Record:
     the prefix: an image's `loc` is no page. A missing end tag costs a field, not the next record.
     """
 
-    __slots__ = ("_depth", "_field", "_inner", "_prefix", "_text", "fields", "name")
+    __slots__ = ("_depth", "_field", "_inner", "_prefix", "_text", "fields", "name", "opened")
 
     def __init__(self, opened: Tag) -> None:
         self.fields: dict[str, str] = {}
+        self.opened = opened
         self.name = opened.name
         self._prefix = opened.prefix
         self._field: str | None = None
@@ -72,7 +71,7 @@ class Record:
             self.fields["about"] = about
 
     def read(self, tag: Tag) -> bool:
-        """Take the next tag. False when the record has ended before it or with it."""
+        """Take the next tag. False when the record has ended with it, or before it."""
         if self._field or not self._depth:
             self._text.append(tag.text)
         if tag.closes:
@@ -81,6 +80,8 @@ class Record:
             self._inner += bool(self._field)
             return bool(self._field)
         if not self._depth and tag.name in _FIELDS:
+            if tag.name == "loc" and tag.prefix == self._prefix and "loc" in self.fields:
+                return False
             self._open(tag)
         elif not self._field:
             self._depth += not tag.is_empty
@@ -93,9 +94,7 @@ class Record:
         self._save()
         if tag.name == "link" and attribute(tag.attributes, b"rel") in (None, "alternate"):
             self._put("link", attribute(tag.attributes, b"href"))
-        if tag.is_empty or (tag.name == "guid" and b"false" in tag.attributes.lower()):
-            return
-        self._field = tag.name
+        self._field = None if tag.is_empty else tag.name
 
     def _close(self, tag: Tag) -> bool:
         if tag.name == self.name and tag.prefix == self._prefix and not self._inner:
@@ -118,3 +117,16 @@ class Record:
     def _put(self, field: str, value: str | None) -> None:
         if value:
             self.fields.setdefault(field, value)
+
+
+def _begun(tag: Tag, names: Collection[str], ended: Record | None) -> Record | None:
+    """The record that begins with this tag, where `ended` is the one before."""
+    if tag.closes or tag.is_empty:
+        return None
+    if tag.name in names:
+        return Record(tag)
+    if ended is None:
+        return None
+    record = Record(ended.opened)  # a second <loc>: another record, that nobody announced
+    record.read(tag)
+    return record

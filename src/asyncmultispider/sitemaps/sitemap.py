@@ -187,7 +187,8 @@ def _loc(record: Record) -> str:
     fields = record.fields
     if record.name in _OWN:  # some write the URL right into it
         return fields.get("loc") or fields.get("") or ""
-    return fields.get("link") or fields.get("guid") or fields.get("about") or ""
+    name = fields.get("guid", "")  # a URL, or some other name
+    return fields.get("link") or (name if _is_absolute(name) else fields.get("about", ""))
 
 
 def _read_lines(text: bytes, listing: _Listing, *, whole: bool) -> Kind:

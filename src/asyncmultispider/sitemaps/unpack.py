@@ -66,5 +66,7 @@ def _gunzip(body: bytes) -> tuple[bytes, str | None]:
             at += len(chunk) - len(member.unused_data)
         if not member.eof or not body.startswith(_GZIP, at):  # no more, or padding
             break
+    else:
+        return b"".join(parts), f"more than {_MAX_MEMBERS} gzip members: the rest was not read"
     cut = room and not member.eof
     return b"".join(parts), "gzip that ends too early" if cut else None

@@ -11,7 +11,13 @@ from functools import lru_cache
 import can_ada
 
 from asyncmultispider.errors import UsageError
+from asyncmultispider.settings import without_secrets
 from asyncmultispider.urls.legacy import percent_encode
+from asyncmultispider.urls.remapped import REMAPPED
+
+_LONGEST = 131_072  # characters of a URL: web servers refuse much shorter ones
+MAX_HOST = 2048
+"""Characters of a host. Names have up to 253, and IDNA's work is quadratic."""
 
 _WEB = ("http://", "https://")
 _TRIMMED = "".join(map(chr, range(0x21)))
@@ -19,6 +25,12 @@ _DROPPED = {ord(char): None for char in "\t\n\r"}
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _HOST_AND_PORT = re.compile(r"[a-z][a-z0-9+.-]*:[0-9]+(?:[/?#\\]|$)", re.IGNORECASE)
 _AUTHORITY = re.compile(r"[\0- ]*(?:[a-z][a-z0-9+.-]*:)?[/\\]*([^/\\?#]*)", re.IGNORECASE)
+_HOST = re.compile(
+    r"([\0- ]*(?:(?:https?|wss?|ftp):)?[/\\]{2,}(?:[^/\\?#]*@)?)([^/\\?#]+)", re.IGNORECASE
+)
+_ADDRESS = re.compile(
+    r"[\0- ]*(?:(?:https?|wss?|ftp|file):[/\\]*|[/\\]{2,})([^/\\?#]*)", re.IGNORECASE
+)
 _A_LABEL = re.compile(r"(xn)--", re.IGNORECASE)
 _MASKED = re.compile(r"(xn)~~", re.IGNORECASE)
 
@@ -27,15 +39,22 @@ def canonicalize(text: str, base: str | None = None) -> str:
     """The canonical URL that `text` means, read as a link in a page at `base`.
 
     This is the standard's href without its fragment; nothing else is normalised, and every
-    scheme is accepted. Raises `ValueError`, naming the text, when the text means no URL.
+    scheme is accepted. Raises `ValueError`, naming the text, when the text means no URL, for a host
+    that is longer than `MAX_HOST` and has to be encoded, and for what no server would take.
     Source: https://url.spec.whatwg.org/#concept-basic-url-parser
     """
+    if len(text) > MAX_HOST and (len(text) > _LONGEST or _is_endless(text)):
+        raise ValueError(_complaint(text, base))
+    if not text.isascii():
+        text = _modern(text)
     try:
         href = _resolve(text, base)
     except (ValueError, TypeError):  # TypeError: a lone surrogate has no UTF-8
         href = _resolve_any_ascii_domain(text, base)
     if "^" in href or " " in href:
         href = _amend(href)
+    if len(href) > _LONGEST:
+        raise ValueError(_complaint(text, base))
     return href.partition("#")[0]
 
 
@@ -77,6 +96,8 @@ def encode_href(href: str, encoding: str) -> str:
     """
     if encoding in ("UTF-8", "utf-8") or (href.isascii() and "2022" not in encoding):
         return href
+    if len(href) > _LONGEST:  # it is no link
+        return href
     link, hash_sign, fragment = href.strip(_TRIMMED).translate(_DROPPED).partition("#")
     before, mark, query = link.partition("?")
     encoded = percent_encode(query, encoding) if query else None
@@ -95,6 +116,19 @@ def _parse_base(base: str) -> can_ada.URL:
 
 # The binding complains on stderr of objects that outlive the interpreter.
 atexit.register(_parse_base.cache_clear)
+
+
+def _is_endless(text: str) -> bool:
+    if text.isascii() and "%" not in text:
+        return False
+    address = _ADDRESS.match(text.translate(_DROPPED))
+    return address is not None and len(address[1].rpartition("@")[2]) > MAX_HOST
+
+
+def _modern(text: str) -> str:
+    """Where the text names a host, the name as newer tables than the parser's have it."""
+    host = _HOST.match(text)
+    return host[1] + host[2].translate(REMAPPED) + text[host.end() :] if host else text
 
 
 def _amend(href: str) -> str:
@@ -127,9 +161,9 @@ def _resolve_any_ascii_domain(text: str, base: str | None) -> str:
 
 
 def _maskable(part: str) -> bool:
-    authority = next(_AUTHORITY.finditer(part))[1]
-    ascii_domain = authority.isascii() and "%" not in authority
-    return not _MASKED.search(part) and (ascii_domain or not _A_LABEL.search(authority))
+    domain = next(_AUTHORITY.finditer(part))[1].rpartition("@")[2]
+    ascii_domain = domain.isascii() and "%" not in domain
+    return not _MASKED.search(part) and (ascii_domain or not _A_LABEL.search(domain))
 
 
 def _complaint(text: str, base: str | None) -> str:
@@ -137,6 +171,7 @@ def _complaint(text: str, base: str | None) -> str:
 
 
 def _short(text: str) -> str:
+    text = without_secrets(text)
     return repr(text if len(text) <= 80 else text[:79] + "…")
 
 

@@ -1,7 +1,7 @@
 """User names and passwords in URLs: they are for one origin, and for no book."""
 
 import re
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 _LOGIN = re.compile(r"(https?://)([^/]*)@")
 
@@ -15,13 +15,13 @@ def origin_of(url: str) -> str:
     return f"{scheme}//{authority.rpartition('@')[2]}"
 
 
-def login_of(url: str) -> tuple[str, str] | None:
-    """User name and password in a canonical http(s) URL, if there are any."""
+def login_of(url: str) -> bytes | None:
+    """`user:password` in a canonical http(s) URL, if there are any."""
     match = _LOGIN.match(url)
     if match is None:
         return None
     user, _, password = match[2].partition(":")
-    return unquote(user), unquote(password)
+    return unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
 
 
 def without_login(url: str) -> str:

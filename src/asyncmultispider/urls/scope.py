@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
 
 _MEMO = 65_536
+_LONGEST_HOST = 260  # RFC 1035 section 2.3.4, and a port: nothing longer can be found, or kept
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -89,11 +90,11 @@ def _domain_rule(seeds: frozenset[str]) -> Rule:
 
     def holds(_: str, host: str) -> bool:
         held = memo.get(host)
-        if held is None:
+        if held is None and len(host) <= _LONGEST_HOST:
             if len(memo) >= _MEMO:
                 memo.clear()
             held = memo[host] = registrable_domain(host) in domains
-        return held
+        return bool(held)
 
     return holds
 
