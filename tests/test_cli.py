@@ -369,6 +369,7 @@ def test_urls_as_json(crawled: Crawled) -> None:
         "attempts": 1,
         "status": 200,
         "referrer": crawled.url("/old"),
+        "note": None,
     }
     options = ("--state", "failed", "--reason", "reset", "--host", crawled.url("/"))
     [broken] = run("urls", crawled.directory, "--json", *options).out.splitlines()

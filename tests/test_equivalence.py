@@ -93,7 +93,8 @@ def test_several_hosts(
         "suspended:robots-unavailable": 40,
         "failed:connect": 1,
         "failed:dns": 2,
-        "failed:private-address": 3,
+        "failed:private-address": 2,
+        "failed:bad-port": 1,
     }
 
 

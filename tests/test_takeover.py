@@ -346,6 +346,8 @@ def test_a_ledger_of_format_1_is_upgraded(directory: Path, monkeypatch: pytest.M
         directory / FRONTIER,
         "ALTER TABLE urls DROP COLUMN lost",
         "ALTER TABLE urls DROP COLUMN deaths",
+        "ALTER TABLE urls DROP COLUMN note",
+        "DROP TABLE traps",
         "DROP INDEX tries_of",
         f"UPDATE urls SET attempts = 3 WHERE url = '{lost}'",
         f"UPDATE urls SET attempts = 1 WHERE url = '{told}'",
@@ -361,7 +363,7 @@ def test_a_ledger_of_format_1_is_upgraded(directory: Path, monkeypatch: pytest.M
     fake_crawl(directory, web, monkeypatch, limit=5)
     with closing(sqlite3.connect(directory / FRONTIER)) as db:
         counts = dict(db.execute("SELECT url, lost FROM urls WHERE lost > 0"))
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (3,)
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert counts == {lost: 2, held: 1}
     fake_crawl(directory, web, monkeypatch)

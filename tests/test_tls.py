@@ -6,6 +6,7 @@ With `insecure` their pages come, where they have pages.
 import asyncio
 import contextlib
 import ipaddress
+import json
 import socket
 import ssl
 import threading
@@ -21,11 +22,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from asyncmultispider.export import export_jsonl
 from asyncmultispider.fetch.curl import AsyncCurlFetcher, CurlFetcher
 from asyncmultispider.model import Failure, Reason, Request, Response, Result
 from asyncmultispider.settings import Settings
 from asyncmultispider.urls import host_of
-from webserver import Site
+from crawling import crawl_site, links
+from webserver import Certificates, Reply, Site
 
 DEADLINE = 10
 HERE = "127.0.0.1"
@@ -296,3 +299,22 @@ def test_a_handshake_that_fails(
         assert server.received.startswith(b"\x16\x03"), "a ClientHello"
         assert b"GET " not in server.received
         assert b"HTTP/1.1\r\n" not in server.received
+
+
+def test_pages_that_came_unverified_are_marked(tmp_path: Path) -> None:
+    """In pages.db and in exports; plain http has nothing to verify."""
+    with Site(tls=Certificates(tmp_path).valid) as site:
+        site.page("/", links("/1", "/gone", "/moved"))
+        site.page("/1", "x")
+        site.route("/moved", Reply(302, headers=(("Location", "/1"),)))
+        crawled = crawl_site(tmp_path, site.url(), insecure=True)
+        marked = {row["url"] for row in crawled.query("pages.db", "SELECT * FROM unverified")}
+        assert marked == {site.url(path) for path in ("/", "/1", "/moved")}
+        out = tmp_path / "out.jsonl"
+        export_jsonl(crawled.directory / "pages.db", out)
+        lines = [json.loads(line) for line in out.read_text().splitlines()]
+        assert [line["unverified"] for line in lines] == [True] * 3
+    with Site() as plain:
+        plain.page("/", "x")
+        crawled = crawl_site(tmp_path, plain.url(), insecure=True)
+        assert list(crawled.query("pages.db", "SELECT * FROM unverified")) == []

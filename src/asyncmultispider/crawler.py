@@ -46,7 +46,7 @@ from asyncmultispider.system import (
     tune_gc,
     usable_cores,
 )
-from asyncmultispider.urls import host_of, parse_seed, without_login
+from asyncmultispider.urls import host_of, login_of, parse_seed, without_login
 
 
 class Crawl:
@@ -228,17 +228,20 @@ def fetch_once(settings: Settings) -> tuple[Request, Result]:
     return request, asyncio.run(fetch())
 
 
-def choose_seeds(typed: Iterable[str], directory: Path | None, proxy: str | None) -> list[str]:
+def choose_seeds(
+    typed: Iterable[str], directory: Path | None, proxy: str | None, *, secret: bool = False
+) -> list[str]:
     """Canonical seeds. Without a scheme it is https, then http if that can't connect.
 
-    A crawl that is in `directory` already keeps the scheme it chose.
+    A crawl that is in `directory` already keeps the scheme it chose. Whoever can block https must
+    not get what is `secret`, or a password, over http.
     """
     before = set(_identity(directory).get("seeds", ())) if directory else set()
     seeds = []
     for text in typed:
         url, guessed = parse_seed(text)
         plain = f"http{url.removeprefix('https')}"
-        if guessed and without_user(url) not in before:
+        if guessed and not secret and login_of(url) is None and without_user(url) not in before:
             known = without_user(plain) in before
             url = plain if known or not _connects(url, proxy) else url
         seeds.append(url)

@@ -77,7 +77,8 @@ def export_jsonl(pages_db: Path, target: Path) -> Exported:
     """Write the items, or the pages where there are none, as JSON lines.
 
     The file appears whole or not at all, on the disk too. A page's text is in `body`, decoded; what
-    is not text is in `body_base64`. An item has the URL it came from in `url` beside its own fields
+    is not text is in `body_base64`. `unverified` is there, and true, if the server's certificate was
+    not verified. An item has the URL it came from in `url` beside its own fields
     in `item`. Raises `UsageError` where it can't be written, `StorageError` when that fails.
     """
     try:
@@ -169,6 +170,8 @@ def _lines(pages_db: Path) -> Iterator[bytes]:
 def _page_line(page: StoredPage) -> bytes:
     fields: dict[str, object] = structs.asdict(page)
     del fields["body"]
+    if not page.unverified:
+        del fields["unverified"]
     fields["headers"] = Raw(page.headers.encode())
     fields["digest"] = page.digest.hex()
     if page.charset or (page.content_type or "").startswith("text/"):

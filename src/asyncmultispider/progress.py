@@ -7,7 +7,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from asyncmultispider.model import Batch, Outcome, Reason, State
+from asyncmultispider.model import Batch, Closed, Outcome, Reason, State
 from asyncmultispider.observe import Observer
 from asyncmultispider.settings import without_user
 from asyncmultispider.text import complain, duration, one_line, size
@@ -93,6 +93,9 @@ class Watcher(Observer):
 class Warner(Observer):
     """Warns of what a person should change, or wonder about."""
 
+    def __init__(self) -> None:
+        self._told: set[tuple[str, str | None]] = set()
+
     def committed(self, outcomes: Sequence[Outcome]) -> None:
         """See `Observer.committed`."""
         lost = [outcome for outcome in outcomes if outcome.reason == Reason.LOST]
@@ -104,6 +107,19 @@ class Warner(Observer):
         for end in batch.closed:
             if end.reason == Reason.POISON:
                 complain(f"{without_user(end.request.url)} is given up as poison: {end.detail}")
+            elif end.reason in (Reason.BANNED, Reason.TRAP):
+                self._tell_of(end)
+
+    def _tell_of(self, end: Closed) -> None:
+        about = end.request.host, end.detail
+        if about in self._told:
+            return
+        self._told.add(about)
+        what = "seems to ban us" if end.reason == Reason.BANNED else "has a trap"
+        complain(
+            f"{end.request.host} {what}: {end.detail}; such URLs are suspended, "
+            f"'retry --reason {end.reason}' releases them"
+        )
 
     def blocked(self, handler: str, seconds: float) -> None:
         """See `Observer.blocked`."""

@@ -60,7 +60,7 @@ def crawl_command(
     targets = [check_target(output, where) for output in outputs]
     if fresh:
         _confirm_and_forget(where, yes)
-    seeds = choose_seeds(typed, where, draft.proxy)
+    seeds = choose_seeds(typed, where, draft.proxy, secret=bool(draft.headers))
     settings = Settings(seeds=tuple(seeds), headers=draft.headers, **options)
     with Crawl(settings, where, make_spider).open() as crawl:
         if crawl.lowered is not None:
@@ -172,6 +172,11 @@ def _report(summary: Summary, crawl: Crawl, *, as_json: bool, quiet: bool) -> No
         )
     if not quiet:
         _say(_sentence(summary))
+        if summary.suspended:
+            _say(
+                f"{summary.suspended} URLs are suspended: 'status {crawl.directory}' tells why, "
+                "'retry' releases them"
+            )
         trouble = crawl.tally.trouble.most_common(5)
         if trouble:
             _say("trouble in this run: " + ", ".join(f"{reason} {n}" for reason, n in trouble))

@@ -26,7 +26,7 @@ def fetch_command(
     insecure: bool,
 ) -> int:
     """Print it; 0 when the server answered, 1 when it could not be had."""
-    seeds = choose_seeds([url], None, proxy)
+    seeds = choose_seeds([url], None, proxy, secret=bool(headers))
     settings = Settings(
         seeds=tuple(seeds),
         timeout=timeout,

@@ -168,6 +168,7 @@ class StoredPage(Struct, frozen=True, kw_only=True):
     size: int
     headers: str
     digest: bytes
+    unverified: bool
     body: bytes
 
 
@@ -176,8 +177,8 @@ def read_pages(path: Path) -> Iterator[StoredPage]:
     unpacker = zstandard.ZstdDecompressor()
     with reading_database(path, FORMAT) as db:
         for *fields, encoding, body in db.execute(
-            "SELECT pages.*, encoding, body FROM pages JOIN bodies USING(digest) "
-            "ORDER BY pages.rowid"
+            "SELECT pages.*, url IN (SELECT url FROM unverified), encoding, body "
+            "FROM pages JOIN bodies USING(digest) ORDER BY pages.rowid"
         ):
             if encoding == "zstd":
                 body = _unpacked(unpacker, body, path)

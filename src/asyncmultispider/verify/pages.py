@@ -62,6 +62,9 @@ HAVING min(n) IS NOT 0 OR max(n) IS NOT count(*) - 1
 LOOSE_CANONICALS = """
 SELECT CAST(url AS BLOB) FROM store.canonicals c
 WHERE NOT EXISTS (SELECT 1 FROM store.pages p WHERE p.url = c.url)"""
+LOOSE_MARKS = """
+SELECT CAST(url AS BLOB) FROM store.unverified u
+WHERE NOT EXISTS (SELECT 1 FROM store.pages p WHERE p.url = u.url)"""
 BODIES = """
 SELECT p.rowid, CAST(p.url AS BLOB), p.size, CAST(p.digest AS BLOB), CAST(b.encoding AS BLOB),
        CAST(b.body AS BLOB)
@@ -174,6 +177,8 @@ def _check_rest(books: Books) -> None:
         add("URLs whose items are not numbered from 0 on", url)
     for (url,) in ask(LOOSE_CANONICALS):
         add("canonical URLs of a URL that has no page", url)
+    for (url,) in ask(LOOSE_MARKS):
+        add("URLs marked as unverified that have no page", url)
 
 
 def _look(books: Books) -> int:
