@@ -1,6 +1,7 @@
 """The frontiers of one machine: their port's suite, a model, and what the ledgers keep."""
 
 from collections import Counter
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,9 +13,12 @@ from hypothesis import HealthCheck
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
+from asyncmultispider import bans, traps
 from asyncmultispider.errors import StorageError, UsageError
 from asyncmultispider.frontier import workbench
+from asyncmultispider.frontier.again import put_back
 from asyncmultispider.frontier.base import LEASE, Changes
 from asyncmultispider.frontier.local import LocalFrontier
 from asyncmultispider.frontier.memory import MemoryLedger
@@ -37,6 +41,7 @@ from asyncmultispider.testing import (
     rules_at,
     rules_lost,
 )
+from asyncmultispider.testing.frontiers.traps import convict
 
 A = "http://a.example"
 
@@ -88,11 +93,27 @@ class TestFewHeads(TestMemoryFrontier):
 HOSTS = ("http://a.example", "http://b.example", "https://b.example", "http://c.example:8080")
 RULES = "User-agent: *\nDisallow: /no"
 urls = st.builds(
-    "{}/{}{}".format, st.sampled_from(HOSTS), st.sampled_from(["", "no"]), st.integers(0, 60)
+    "{}/{}{}".format, st.sampled_from(HOSTS), st.sampled_from(["", "no", "odd"]), st.integers(0, 60)
 )
+
+
+def found_link(url: str, depth: int, hops: int) -> Link:
+    return link(url, depth, hops=hops, skip=Reason.TRAP if "/odd" in url else None)
+
+
 links = st.lists(
-    st.builds(link, urls, st.integers(0, 3), hops=st.sampled_from([0, 0, 1])), max_size=30
+    st.builds(found_link, urls, st.integers(0, 3), st.sampled_from([0, 0, 1])), max_size=30
 )
+HASTY = {
+    bans: {"REFUSED": 2, "ALIKE": 3, "PARKED": 3, "OUTAGE": 3},
+    traps: {"UNWATCHED": 2, "SUSPECTED": 2, "ENDLESS": 2},
+    workbench: {"HEADS": 16, "ALL_HEADS": 64, "REFUSED": 2},
+}
+"""Short queues in memory, and quick verdicts on hosts and families."""
+
+
+def refused(request: Request) -> Outcome:
+    return replace(failed(request, "http-403"), status=403, refusal="status 403")
 
 
 class Books(RuleBasedStateMachine):
@@ -105,8 +126,9 @@ class Books(RuleBasedStateMachine):
         robots=st.booleans(),
     )
     def set_up(self, slots: int, delay: float, depth: int | None, robots: bool) -> None:
-        self.few = mock.patch.multiple(workbench, HEADS=16, ALL_HEADS=64)
-        self.few.start()
+        self.hasty = ExitStack()
+        for module, values in HASTY.items():
+            self.hasty.enter_context(mock.patch.multiple(module, **values))
         self.folder = TemporaryDirectory()
         self.settings = easy(per_host=slots, delay=delay, depth=depth, ignore_robots=not robots)
         self.slots, self.delay = slots, delay
@@ -115,6 +137,8 @@ class Books(RuleBasedStateMachine):
         self.memory._seed = 0
         self.path = Path(self.folder.name) / "frontier.db"
         SqliteLedger(self.path).close()
+        self.mood = "any"
+        self.fresh = count(1000)
         self.waiting: dict[str, float] = {}
         self.ended: dict[str, State] = {}
         self.accepted: set[str] = set()
@@ -137,14 +161,14 @@ class Books(RuleBasedStateMachine):
         self.started: dict[str, float] = {}
 
     def teardown(self) -> None:
-        if not hasattr(self, "few"):
+        if not hasattr(self, "hasty"):
             return
         try:
             self.finish_all()
         finally:
             self.durable.close()
             self.fleeting.close()
-            self.few.stop()
+            self.hasty.close()
             self.folder.cleanup()
 
     @rule(found=links)
@@ -157,6 +181,9 @@ class Books(RuleBasedStateMachine):
         for one in found:
             if one.url not in self.accepted:
                 self.accepted.add(one.url)
+                if one.skip is not None:
+                    self.ended[one.url] = State.SUSPENDED
+                    continue
                 self.waiting[one.url] = 0.0
                 self.depth[one.url] = one.depth
             elif self.settings.depth is not None and one.hops and one.url in self.waiting:
@@ -187,7 +214,7 @@ class Books(RuleBasedStateMachine):
                 self.lose(request)
 
     def lose(self, request: Request) -> None:
-        if not request.robots:
+        if not request.aside:
             self.lost[request.url] += 1
             self.waiting[request.url] = 0.0
 
@@ -195,18 +222,17 @@ class Books(RuleBasedStateMachine):
         assert not any(r.lost >= SUSPECT for r in self.leased), "a suspect is not alone"
         assert not self.leased or request.lost < SUSPECT, "a suspect is not alone"
         assert not is_poison(request.lost, request.deaths)
-        assert request.robots or request.lost == self.lost[request.url]
-        assert request.robots or request.deaths == self.deaths[request.url]
+        assert request.aside or request.lost == self.lost[request.url]
+        assert request.aside or request.deaths == self.deaths[request.url]
         now = self.clock.monotonic()
         if self.delay and request.host in self.started:
             assert now >= self.started[request.host] + self.delay
         self.started[request.host] = now
         self.leased.append(request)
         assert sum(r.host == request.host for r in self.leased) <= self.slots
-        if request.robots:
-            assert not any(
-                r is not request and r.robots and r.host == request.host for r in self.leased
-            )
+        if request.aside:
+            aside = [r for r in self.leased if r.aside and r.host == request.host]
+            assert len(aside) == len({r.robots for r in aside}), "one of a kind at a time"
             return
         assert self.waiting.pop(request.url) <= self.clock.time() + 1e-6
         assert request.depth == self.depth[request.url]
@@ -230,7 +256,7 @@ class Books(RuleBasedStateMachine):
         told = [begun(request)]
         assert self.durable.finish(told, self.clock.monotonic()) == []
         assert self.fleeting.finish(told, self.clock.monotonic()) == []
-        if not request.robots:
+        if not request.aside:
             self.deaths[request.url] += 1
 
     @precondition(lambda self: self.late)
@@ -253,11 +279,17 @@ class Books(RuleBasedStateMachine):
             answers = [rules(request, at=at), rules(request, RULES, at=at), retry]
             answers += [rules_at(request, "http://d.example/x"), rules_lost(request)]
             return data.draw(st.sampled_from([*answers, rules_lost(request, Reason.DNS)]))
+        said = 1 if self.mood == "same" else data.draw(st.integers(1, 4))
+        page = replace(done(request, at=at), mark=said, gist=said if request.look else None)
+        banned = refused(request)
+        if self.mood == "banned":
+            return banned
+        if request.probe:
+            return data.draw(st.sampled_from([page, banned, failed(request)]))
         found = data.draw(links) if data.draw(st.booleans()) else []
-        deeper = [link(f.url, request.depth + 1 - f.hops, hops=f.hops) for f in found]
-        page = done(request, *deeper, at=at)
+        deeper = tuple(replace(f, depth=request.depth + 1 - f.hops) for f in found)
         bad = failed(request, overloaded=overloaded)
-        return data.draw(st.sampled_from([page, page, bad, retry]))
+        return data.draw(st.sampled_from([replace(page, links=deeper)] * 2 + [bad, banned, retry]))
 
     def settle(self, outcomes: list[Outcome]) -> None:
         assert self.durable.finish(outcomes, self.clock.monotonic()) == []
@@ -272,7 +304,7 @@ class Books(RuleBasedStateMachine):
                 text = outcome.robots.text.decode()
                 # Whose rules they are, not where they were read.
                 self.note_rules(request, bool(text))
-            if request.robots:
+            if request.aside:
                 continue
             self.deaths[request.url] = 0
             if outcome.state is State.QUEUED:
@@ -288,6 +320,10 @@ class Books(RuleBasedStateMachine):
             if host == request.host:
                 self.ruled[host, scheme] = bool(text)
 
+    @rule(mood=st.sampled_from(["any", "any", "banned", "same"]))
+    def turn(self, mood: str) -> None:
+        self.mood = mood
+
     @rule(seconds=st.sampled_from([0.5, 2.0, 31.0, 400.0]))
     def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
@@ -302,7 +338,7 @@ class Books(RuleBasedStateMachine):
         for request in self.leased:
             if crash:
                 self.lose(request)
-            elif not request.robots:
+            elif not request.aside:
                 self.waiting[request.url] = 0.0
                 self.deaths[request.url] = max(0, self.deaths[request.url] - 1)
         self.begun.clear()
@@ -315,18 +351,17 @@ class Books(RuleBasedStateMachine):
         stats = self.durable.stats()
         assert stats == self.fleeting.stats()
         assert stats.accepted == len(self.accepted)
-        assert stats.states[State.LEASED] == sum(not r.robots for r in self.leased)
+        assert stats.states[State.LEASED] == sum(not r.aside for r in self.leased)
         assert all(number >= 0 for number in stats.states.values())
         assert stats.states[State.DONE] == sum(s is State.DONE for s in self.ended.values())
+        born = sum(s is State.SUSPENDED for s in self.ended.values())
+        assert stats.states[State.SUSPENDED] >= born
 
     def finish_all(self) -> None:
         for _ in range(10_000):
             self.take(100)
-            now = self.clock.time()
             if self.leased:
-                self.settle(
-                    [rules(r, at=now) if r.robots else done(r, at=now) for r in self.leased]
-                )
+                self.settle(list(map(self.last_answer, self.leased)))
                 continue
             batch = self.durable.take(0, self.clock.monotonic(), "one")
             self.fleeting.take(0, self.clock.monotonic(), "one")
@@ -338,6 +373,18 @@ class Books(RuleBasedStateMachine):
             raise AssertionError("no end in sight")
         self.books_balance()
         self.compare_rows()
+
+    def last_answer(self, request: Request) -> Outcome:
+        now = self.clock.time()
+        if request.robots:
+            return rules(request, at=now)
+        if self.mood == "banned":
+            return refused(request)
+        if self.mood == "any" or request.probe:
+            return done(request, at=now)
+        more = f"{request.url.rpartition('/')[0]}/{next(self.fresh)}"
+        found = [link(more, request.depth + 1)] if len(self.accepted) < 300 else []
+        return replace(done(request, *found, at=now), mark=1, gist=1 if request.look else None)
 
     def compare_rows(self) -> None:
         with reading(self.path) as ledger:
@@ -351,6 +398,8 @@ class Books(RuleBasedStateMachine):
                 (State.SKIPPED, Reason.ROBOTS),
                 (State.SUSPENDED, Reason.ROBOTS_UNAVAILABLE),
                 (State.SUSPENDED, Reason.UNREACHABLE),
+                (State.SUSPENDED, Reason.BANNED),
+                (State.SUSPENDED, Reason.TRAP),
                 (State.FAILED, Reason.DNS),
                 (State.FAILED, Reason.POISON),
             )
@@ -431,6 +480,56 @@ def test_urls_of_a_host_given_up_are_unreachable(path: Path) -> None:
     driver.run(answer)
     ends = Counter(entries(path).values())
     assert set(ends) == {("failed", "connect"), ("suspended", "unreachable")}
+    driver.frontier.close()
+
+
+def test_what_is_suspended_says_why(path: Path) -> None:
+    driver = sqlite_driver(path, easy(per_host=1), *(f"{A}/{n}" for n in range(30)))
+    driver.frontier.add([replace(link(f"{A}/x/x/x/x", skip=Reason.TRAP), note="/x, again")])
+    driver.run(refused)
+    with reading(path) as ledger:
+        notes = {(e.reason, e.note) for e, _ in ledger.entries("suspended")}
+        assert notes == {
+            ("trap", "/x, again"),
+            ("banned", "12 answers in a row were refusals (status 403)"),
+        }
+        assert all(entry.note is None for entry, _ in ledger.entries("failed"))
+    driver.frontier.close()
+
+
+def test_what_was_released_is_handed_out_and_not_convicted_again(path: Path) -> None:
+    with mock.patch.multiple(traps, UNWATCHED=3, SUSPECTED=6, ENDLESS=5):
+        driver = sqlite_driver(path, easy(per_host=2))
+        convict(driver)
+        driver.frontier.add([replace(link(f"{A}/x/x/x/x", skip=Reason.TRAP), note="/x, again")])
+        driver.run(done)
+        closed = driver.count(State.SUSPENDED)
+        driver.frontier.close()
+        assert put_back(path, State.SUSPENDED, [Reason.TRAP]) == closed > 1
+        driver = sqlite_driver(path, easy(per_host=2))
+        numbers = iter(range(10_000, 10_300))
+
+        def answer(request: Request) -> Outcome:
+            more = [link(f"{A}/cal/{n}") for n in [next(numbers, None)] if n is not None]
+            return replace(done(request, *more), gist=7)
+
+        sent = driver.run(answer)
+        assert len(sent) == closed + 300
+        driver.frontier.close()
+        driver = sqlite_driver(path, easy(per_host=2), f"{A}/cal/late")  # once more, with no URL
+        assert driver.urls() == [f"{A}/cal/late"]
+        driver.frontier.close()
+    assert set(entries(path).values()) == {("done", None), ("queued", None)}
+
+
+def test_a_ban_that_was_released_is_over(path: Path) -> None:
+    driver = sqlite_driver(path, easy(per_host=1), *(f"{A}/{n}" for n in range(30)))
+    driver.run(refused)
+    parked = driver.count(State.SUSPENDED)
+    driver.frontier.close()
+    assert put_back(path, State.SUSPENDED, [Reason.BANNED], "a.example") == parked
+    driver = sqlite_driver(path, easy(per_host=1))
+    assert len(driver.run(done)) == parked
     driver.frontier.close()
 
 

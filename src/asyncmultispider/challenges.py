@@ -63,7 +63,7 @@ _PUZZLES = (b"g-recaptcha", b"h-captcha", b"cf-turnstile", b"validateCaptcha", b
 """Scripts and forms of captchas; articles have them too, for their comments."""
 
 _REFUSED = frozenset({401, 403, 405, 406, 429, 503})
-_LARGEST = 65_536
+LARGEST = 65_536
 """Bytes of a wall's page at most."""
 _SMALL = 8_192
 
@@ -90,7 +90,7 @@ def challenge(response: Response, title: str | None) -> str | None:
 
 
 def _refused(response: Response, titled: str | None) -> str | None:
-    found = _marked(response.body[:_LARGEST])
+    found = _marked(response.body[:LARGEST])
     if found or titled:
         return found or titled
     blocked = response.status == 403 and response.header("x-datadome")
@@ -101,7 +101,7 @@ def _disguised(body: bytes, titled: str | None) -> str | None:
     """The wall behind an answer of success: a title of one and its mark, or a mark alone."""
     if titled is None:
         return _marked(body) if len(body) <= _SMALL else None
-    if len(body) > _LARGEST:
+    if len(body) > LARGEST:
         return None
     puzzled = len(body) <= _SMALL and any(puzzle in body for puzzle in _PUZZLES)
     return _marked(body) or ("captcha" if puzzled and titled == "captcha" else None)

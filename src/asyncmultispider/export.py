@@ -77,9 +77,9 @@ def export_jsonl(pages_db: Path, target: Path) -> Exported:
     """Write the items, or the pages where there are none, as JSON lines.
 
     The file appears whole or not at all, on the disk too. A page's text is in `body`, decoded; what
-    is not text is in `body_base64`. `unverified` is there, and true, if the server's certificate was
-    not verified. An item has the URL it came from in `url` beside its own fields
-    in `item`. Raises `UsageError` where it can't be written, `StorageError` when that fails.
+    is not text is in `body_base64`; `unverified` is there, and true, where the certificate was not
+    verified. An item has the URL it came from in `url` beside its own fields in `item`.
+    Raises `UsageError` where it can't be written, `StorageError` when that fails.
     """
     try:
         with _replacing(target) as file:

@@ -14,7 +14,7 @@ from msgspec import Struct, json
 from msgspec.structs import replace
 
 from asyncmultispider.bans import REFUSALS, refusal_of
-from asyncmultispider.challenges import challenge
+from asyncmultispider.challenges import LARGEST, challenge
 from asyncmultispider.links import LinkFilter, are_cut
 from asyncmultispider.model import (
     REDIRECTS,
@@ -30,7 +30,7 @@ from asyncmultispider.model import (
     State,
     http_reason,
 )
-from asyncmultispider.page import Findings, Follow, Page
+from asyncmultispider.page import Findings, Follow, Page, is_outlier
 from asyncmultispider.page.gist import gist
 from asyncmultispider.retry import backoff, retry_after, retry_delay, shows_strain
 from asyncmultispider.robots import product_token
@@ -96,7 +96,7 @@ class Judge:
         if request.robots:
             return self._judge_robots(request, result)
         if request.probe:
-            return _judge_probe(request, result)
+            return self._judge_probe(request, result)
         if isinstance(result, Failure):
             return self._missed(request, result, result.reason, result.detail)
         if result.status in REDIRECTS:
@@ -205,6 +205,27 @@ class Judge:
             refusal=None if isinstance(result, Failure) else refusal_of(result),
         )
 
+    def _judge_probe(self, request: Request, result: Result) -> Outcome:
+        outcome = Outcome(
+            request=request,
+            state=State.DONE,
+            reason=None,
+            at=result.at,
+            elapsed=result.elapsed,
+            overloaded=shows_strain(result),
+        )
+        if isinstance(result, Failure):
+            return outcome
+        small = len(result.body) <= LARGEST and not is_outlier(result.body)
+        title = Page(request, result, self.agent).title if small else None
+        return replace(
+            outcome,
+            status=result.status,
+            wait=retry_after(result),
+            refusal=challenge(result, title) or refusal_of(result),
+            mark=_mark(result.status, result.body, sha256(result.body).digest()),
+        )
+
     def _judge_robots(self, request: Request, result: Result) -> Outcome:
         answer = _robots_answer(request, result)
         lost = answer.text is None and answer.redirect is None
@@ -246,26 +267,6 @@ def _done(
         links=links,
         mark=_mark(page.status, page.body, page.digest),
         gist=gist,
-    )
-
-
-def _judge_probe(request: Request, result: Result) -> Outcome:
-    outcome = Outcome(
-        request=request,
-        state=State.DONE,
-        reason=None,
-        at=result.at,
-        elapsed=result.elapsed,
-        overloaded=shows_strain(result),
-    )
-    if isinstance(result, Failure):
-        return outcome
-    return replace(
-        outcome,
-        status=result.status,
-        wait=retry_after(result),
-        refusal=challenge(result, None) or refusal_of(result),
-        mark=_mark(result.status, result.body, sha256(result.body).digest()),
     )
 
 

@@ -1,7 +1,7 @@
 """Pages that may be too much are read in another process, which has little memory and time.
 
 It dies of them, and nobody else does. It is started when the first such page comes: on ordinary
-sites one page in two hundred is read there, at the cost of telling what was found.
+sites one page in five hundred is read there, at the cost of telling what was found.
 """
 
 import os

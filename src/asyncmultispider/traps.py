@@ -36,11 +36,11 @@ _SESSION = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 
-UNWATCHED = 50
+UNWATCHED = 500
 """Pages of a family before the first that is looked at."""
 SELDOM = 16
 """Pages between two that are looked at of a family that says nothing new."""
-FARTHEST = 64
+FARTHEST = 256
 """Pages of a family between two that are looked at, at most."""
 SUSPECTED = 100
 """Score at which a family says nothing new, which may be so by nature."""

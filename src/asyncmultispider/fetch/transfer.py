@@ -27,6 +27,8 @@ MAX_HEADER_BYTES = 64 * 1024
 MAX_HEADER_LINES = 512
 MAX_INTERIM = 16
 """Interim answers (1xx) before the one that counts."""
+STATUS_LINE = (b"HTTP/", b"http/")
+"""How an answer begins; libcurl takes both."""
 MANY_PIECES = 64
 MAX_ASIDE = 64 * 1024
 """Bytes that are read of a body that is no page: of a redirect or an error."""
@@ -215,9 +217,9 @@ class Transfer:
             )
             return 0
         self.lines.append(line)
-        if line in BLANK:
+        if len(line) <= 2 and line in BLANK:
             return self._end_header()
-        if line[:5].upper() == b"HTTP/":  # in lower case libcurl takes it, too
+        if line.startswith(STATUS_LINE):
             code = [*line.split(maxsplit=2), b"", b""][1]
             self._status = int(code) if code.isdigit() and len(code) == 3 else 0
             self._ended = False

@@ -9,6 +9,8 @@ from asyncmultispider.model import Batch, Link, Outcome, Reason, Request, Robots
 
 LEASE = 60.0
 """Seconds that leases hold after the last sign of life from their owner."""
+CROWD = 100
+"""URLs of a host from which on their number is remembered (`Restored.crowded`)."""
 
 
 class Stats(Struct, frozen=True, kw_only=True):
@@ -137,9 +139,10 @@ class Changes(Struct, kw_only=True):
 class Restored(Struct, kw_only=True):
     """What a ledger holds when it is opened: everything but the rows themselves.
 
-    `seed` is that of the fingerprints; `hosts` have queued rows; `robots`, `rests`, `traps` are of
-    these; `crowded` counts the rows of hosts that have a great many; `open_depths` counts the rows
-    that are not final, by depth. The iterators are for once.
+    `seed` is that of the fingerprints; `hosts` have queued rows; `robots`, `rests` are of these;
+    `crowded` counts the rows of hosts that have a `CROWD`, without those born as traps;
+    `open_depths` counts the rows that are not final, by depth; `sessions` are the accepted URLs
+    that may have a session id. The iterators are for once.
     """
 
     seed: int
@@ -152,6 +155,7 @@ class Restored(Struct, kw_only=True):
     traps: list[Trap]
     crowded: dict[str, int]
     fingerprints: Iterator[int]
+    sessions: Iterator[str]
 
 
 class Ledger(Protocol):

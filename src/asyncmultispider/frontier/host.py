@@ -1,12 +1,14 @@
 """What a frontier knows of one host."""
 
+from math import inf
+
 from asyncmultispider.bans import Reception
 from asyncmultispider.frontier.gate import Gate, Refusal
 from asyncmultispider.model import Reason, Request, State
 from asyncmultispider.politeness import Manners, Pace
 from asyncmultispider.traps import Evidence, family
 
-FAMILIES = 64
+FAMILIES = 1024
 """Families of a host that are told apart."""
 REST = "*"
 NO_TRAPS: dict[str, Refusal] = {}
@@ -57,7 +59,8 @@ class Host:
     def family_of(self, url: str) -> str:
         """The family of a URL here (`traps.family`). When there are very many, the rest is one."""
         name = family(url)
-        return name if name in self._families or len(self._families) < FAMILIES else REST
+        told_apart = len(self._families) < FAMILIES or name in self._families or name in self.traps
+        return name if told_apart else REST
 
     def evidence(self, name: str) -> Evidence:
         """What is known of a family."""
@@ -72,6 +75,8 @@ class Host:
 
     def ready_at(self) -> float | None:
         """When it may be visited next, by the clock; None when only an event can tell."""
+        if self.refusal is not None:  # all that is left or comes late is closed
+            return -inf if self.heads or self.tail else None
         if self.asking is not None or self.waits or not self.pace.free:
             return None
         if (self.heads or self.tail) and not self.held:

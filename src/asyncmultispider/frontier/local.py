@@ -155,6 +155,7 @@ class LocalFrontier:
         self._last_id = restored.last_id
         self._known = KnownUrls(restored.fingerprints)
         self._watch = Watch(restored.seed, self._max_per_host)
+        self._watch.know(restored.sessions)
         for name, accepted in restored.crowded.items():
             self._bench.host(name).accepted = accepted
         for trap in restored.traps:

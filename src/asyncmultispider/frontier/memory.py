@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from asyncmultispider.frontier.base import (
+    CROWD,
     Born,
     Changes,
     Rest,
@@ -67,10 +68,11 @@ class MemoryLedger:
             open_depths=depths,
             states=states,
             rests=[rest for rest in self.rests.values() if rest.host in hosts],
-            traps=[trap for trap in self.traps.values() if trap.host in hosts],
-            crowded={host: n for host, n in _accepted(rows).items() if n >= 100},
+            traps=list(self.traps.values()),
+            crowded={host: n for host, n in _accepted(rows).items() if n >= CROWD},
             robots=(note for note in self.robots.values() if note.host in hosts),
             fingerprints=(row.born.fingerprint for row in rows),
+            sessions=(row.born.link.url for row in rows if row.reason != Reason.TRAP),
         )
 
     def load(self, host: str, after: tuple[int, int], limit: int) -> list[tuple[Request, float]]:
@@ -146,4 +148,8 @@ class MemoryLedger:
 
 
 def _accepted(rows: Iterable[Row]) -> Counter[str]:
-    return Counter(row.born.link.host for row in rows if row.born.link.skip is None)
+    return Counter(
+        row.born.link.host
+        for row in rows
+        if row.state is not State.SKIPPED and (row.reason != Reason.TRAP or row.attempts)
+    )

@@ -14,7 +14,15 @@ from typing import Any, TypeVar
 from msgspec import DecodeError, ValidationError, convert, json
 
 from asyncmultispider.errors import DamageError, StorageError
-from asyncmultispider.frontier.base import Changes, Rest, Restored, RobotsNote, Settled, Trap
+from asyncmultispider.frontier.base import (
+    CROWD,
+    Changes,
+    Rest,
+    Restored,
+    RobotsNote,
+    Settled,
+    Trap,
+)
 from asyncmultispider.model import Request, State
 from asyncmultispider.sqlite import (
     Format,
@@ -111,10 +119,13 @@ REST = "INSERT OR REPLACE INTO rests(host, until) VALUES(?,?)"
 RESTS = """SELECT host, until FROM rests
 WHERE until > ? AND host IN (SELECT host FROM urls WHERE state='queued')"""
 TRAP = "INSERT OR REPLACE INTO traps(host, family, note, released) VALUES(?,?,?,?)"
-TRAPS = """SELECT host, family, note, released FROM traps
-WHERE host IN (SELECT host FROM urls WHERE state='queued')"""
-CROWDED = """SELECT host, count(*) FROM urls WHERE state <> 'skipped'
-GROUP BY host HAVING count(*) >= 100"""
+TRAPS = "SELECT host, family, note, released FROM traps"
+CROWDED = """SELECT host, count(*) FROM urls
+WHERE state <> 'skipped' AND (reason IS NOT 'trap' OR attempts > 0)
+GROUP BY host HAVING count(*) >= ?"""
+SESSIONS = """SELECT url FROM urls WHERE state <> 'skipped' AND reason IS NOT 'trap' AND (
+url LIKE '%id=%' OR url LIKE '%s=%' OR url LIKE '%cftoken=%' OR url LIKE '%aspsessionid%'
+OR url LIKE '%(s(%')"""
 RAISE = "UPDATE urls SET depth=?, hops=?, referrer=? WHERE id=?"
 QUEUED = """
 SELECT id, url, host, depth, hops, attempts, lost, deaths,
@@ -203,8 +214,9 @@ class SqliteLedger:
                     Trap(host=host, family=family, note=note, released=bool(released))
                     for host, family, note, released in db.execute(TRAPS)
                 ],
-                crowded=dict(db.execute(CROWDED)),
+                crowded=dict(db.execute(CROWDED, (CROWD,))),
                 fingerprints=self._fingerprints(),
+                sessions=self._sessions(),
             )
 
     def load(self, host: str, after: tuple[int, int], limit: int) -> list[tuple[Request, float]]:
@@ -284,6 +296,11 @@ class SqliteLedger:
         with storage_errors(self._path):
             for host, scheme, at, text in self._db.execute(NOTES):
                 yield RobotsNote(host=host, scheme=scheme, at=at, text=text)
+
+    def _sessions(self) -> Iterator[str]:
+        with storage_errors(self._path):
+            for (url,) in self._db.execute(SESSIONS):
+                yield url
 
     def _fingerprints(self) -> Iterator[int]:
         with storage_errors(self._path):

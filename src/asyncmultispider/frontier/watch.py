@@ -19,6 +19,12 @@ class Watch:
         self._sessions = KnownUrls()
         self._released: set[tuple[str, str]] = set()
 
+    def know(self, urls: Iterable[str]) -> None:
+        """These were accepted before; those with session ids are not wanted with others."""
+        for url in urls:
+            if session_id(url):
+                self._sessions.add(fingerprint(without_session(url), self._seed))
+
     def release(self, trap: Trap) -> None:
         """A person has looked at this family: it is none."""
         self._released.add((trap.host, trap.family))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from math import inf
 
-from asyncmultispider.bans import PARKED, REFUSED
+from asyncmultispider.bans import REFUSED
 from asyncmultispider.frontier.gate import GONE, POISONED, Gate, Refusal, Shelf
 from asyncmultispider.frontier.host import Host
 from asyncmultispider.model import Closed, Outcome, Reason, Request, State
@@ -96,7 +96,7 @@ class Workbench:
 
     def push(self, host: Host, request: Request, due: float = -inf) -> None:
         """Queue a request, not to be handed out before `due`."""
-        if due == -inf:
+        if due == -inf or host.refusal is not None:
             host.held = False
             heappush(host.heads, (request.depth, request.id, request))
         else:
@@ -185,15 +185,14 @@ class Workbench:
             reception.probed(outcome)
         elif not outcome.request.robots:
             reception.hear(outcome)
-        overloaded = outcome.overloaded or reception.cold
         host.pace.finish(
             now,
             outcome.elapsed,
-            overloaded=overloaded,
+            overloaded=reception.strains(outcome),
             faltered=outcome.status is None,
             wait=outcome.wait,
         )
-        banned = reception.cold and host.pace.strikes >= PARKED
+        banned = reception.cold and host.pace.strikes >= reception.most_strikes
         if (banned or host.pace.gone) and host.refusal is None:
             host.refusal = GONE
             if banned:
@@ -285,11 +284,22 @@ class Workbench:
             if len(host.heads) > 2 * self._share():
                 self._put_back(host)
             return coming.request()
-        if (probe := host.reception.probe) is not None:
-            host.reception.asking = True
-            return Request(id=0, url=probe, host=host.name, probe=True)
+        if (probe := self._probe(host)) is not None:
+            return probe
         heappop(host.heads)
         return coming
+
+    def _probe(self, host: Host) -> Request | None:
+        url = host.reception.probe
+        if url is None:
+            return None
+        probe = Request(id=0, url=url, host=host.name, probe=True)
+        gate = self._gate_for(host, probe)
+        if gate is not None and self._shelf.refuses(gate, probe) is not None:
+            host.reception.cold = True  # there is nothing that may be asked for
+            return None
+        host.reception.asking = True
+        return probe
 
     def _clear(self, host: Host, now: float, closed: list[Closed]) -> Gate | Request | None:
         """Close the refused URLs at the head of the queue, which takes no visit.

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from turbohtml import Document
 from xxhash import xxh3_64_intdigest
 
+from asyncmultispider.page.outlier import is_outlier
 from asyncmultispider.page.page import Page
 from asyncmultispider.traps import LONGEST, family
 from asyncmultispider.urls import canonicalize
@@ -35,9 +36,10 @@ def gist(page: Page) -> int:
 
     It is that of the words and numbers of the text in their order, but for the numbers that are in
     the page's URL or its links, for the words in its URL, and for those in links to pages of its
-    family in its own directory; with the addresses of images. That of other content is its hash.
+    family in its own directory; with the addresses of images. That of other content, and of pages
+    that are not to be parsed here (`is_outlier`), is its hash.
     """
-    document = page.document if len(page.body) <= LARGEST else None
+    document = None if len(page.body) > LARGEST or is_outlier(page.body) else page.document
     if document is None:
         return xxh3_64_intdigest(page.body)
     text, rest = _text(document)

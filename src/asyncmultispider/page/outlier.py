@@ -3,15 +3,17 @@
 Parsing is linear in most of a page, but for two things that HTML itself asks for: formatting
 elements that were left open are opened again in each block (memory grows with the square of their
 number), and attributes of further body and html tags are merged into the first. And turbohtml 1.15
-does not survive some tag soups more than 507 levels deep. Soup is dense: few bytes for each tag.
+does not survive some tag soups more than 507 levels deep. What of these a page has at random shows
+in tags that are open and near to each other; who knows this rule can get by it (docs/security.md).
 """
 
 import re
 
-SMALL = 48 * 1024
-LARGE = 2**20
-MANY = 12_000
-"""Tags in a page; one in two hundred real pages has more."""
+SMALL = 64 * 1024
+LARGE = 2 * 2**20
+MEDIUM = 96 * 1024
+MANY = 20_000
+"""Tags in a page; one in five hundred real pages has more."""
 DEEP = 400
 """Tags that are open at once. To be that deep takes some 2 kB."""
 _MERGED = re.compile(rb"<[bBhH][oOtT][dDmM][yYlL]")
@@ -28,7 +30,7 @@ def is_outlier(html: bytes) -> bool:
         return True
     return len(html) > SMALL and (
         len(html) > LARGE
-        or html.count(b"<") > MANY
+        or (len(html) > MEDIUM and html.count(b"<") > MANY)
         or len(_MERGED.findall(html)) > _MERGES
         or b"\0" in html  # UTF-16, where these are not seen
         or b"\x1b" in html  # ISO-2022-JP: an escape within a tag's name hides it
