@@ -19,7 +19,7 @@ DEEP = 400
 _MERGED = re.compile(rb"<[bBhH][oOtT][dDmM][yYlL]")
 _MERGES = 8
 """Tags of body and html, with their ends."""
-_SAMPLES, _SAMPLE = 4, 512
+_SAMPLES, _SAMPLE = 3, 512
 _BYTES_A_TAG = 16
 """Fewer, in samples, are dense; one in ten real pages is."""
 
@@ -39,7 +39,9 @@ def is_outlier(html: bytes) -> bool:
 
 def _is_dense(html: bytes) -> bool:
     step = len(html) // _SAMPLES
-    tags = sum([html.count(b"<", i, i + _SAMPLE) for i in range(0, _SAMPLES * step, step)])
+    tags = 0
+    for i in range(0, _SAMPLES * step, step):
+        tags += html.count(b"<", i, i + _SAMPLE)
     return tags * _BYTES_A_TAG > min(len(html), _SAMPLES * _SAMPLE)
 
 
