@@ -403,3 +403,10 @@ def test_unknown_as_json(read: tuple[Site, Path]) -> None:
 def test_a_folder_that_is_no_crawl(tmp_path: Path) -> None:
     assert "no crawl" in complaint("explain", tmp_path, "http://x/")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_why_a_url_is_suspended(site: Site, crawl: CrawlSite) -> None:
+    site.page("/", links("/a/a/a/a/a"))
+    told = explained(crawl(site.url()).directory, site.url("/a/a/a/a/a"))
+    assert "suspended: trap" in told
+    assert "because   /a repeated 5 times" in told

@@ -173,10 +173,8 @@ def _report(summary: Summary, crawl: Crawl, *, as_json: bool, quiet: bool) -> No
     if not quiet:
         _say(_sentence(summary))
         if summary.suspended:
-            _say(
-                f"{summary.suspended} URLs are suspended: 'status {crawl.directory}' tells why, "
-                "'retry' releases them"
-            )
+            where = crawl.directory
+            _say(f"suspended: 'status {where}' tells why, 'retry {where}' releases such URLs")
         trouble = crawl.tally.trouble.most_common(5)
         if trouble:
             _say("trouble in this run: " + ", ".join(f"{reason} {n}" for reason, n in trouble))

@@ -189,6 +189,8 @@ def _told(known: Known) -> str:
         f"state     {one_line(_standing(entry))}",
         f"depth     {entry.depth}" + (f", after {entry.hops} redirects" if entry.hops else ""),
     ]
+    if entry.note:
+        lines.append(f"because   {one_line(entry.note)}")
     if known.wait:
         lines.append(f"waits     {one_line(known.wait)}")
     if known.rule:
