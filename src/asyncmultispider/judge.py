@@ -41,6 +41,9 @@ from asyncmultispider.urls.scope import Scope
 
 MAX_HOPS = 10
 """Redirects in a row that are followed."""
+NOTHING_FOUND = Findings(
+    anchors=[], held=[], base=None, title=None, canonical=None, robots=[], charset=None
+)
 LONGEST = 20_000
 """Characters of a detail that are kept: of a Location the first, of a traceback the last."""
 
@@ -169,8 +172,10 @@ class Judge:
         if request.hops >= MAX_HOPS:
             return self._missed(request, response, Reason.TOO_MANY_REDIRECTS, target)
         link = self._links.link(target, request.depth, request.hops + 1)
-        row = _row(Page(request, response, self.agent), response)
-        return _done(request, response, row, links=(link,))
+        page = Page(request, response, self.agent)
+        if is_outlier(page.body):  # nobody reads it, and to parse it here may be the end of us
+            page.know(NOTHING_FOUND)
+        return _done(request, response, _row(page, response), links=(link,))
 
     def _walled(self, request: Request, response: Response, wall: str) -> Outcome:
         """A wall may open: it is tried again as if it were trouble that passes."""

@@ -196,7 +196,7 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     `size` is the number of bytes of the page's body, also where the page itself is not at hand.
     `overloaded` says that the host showed strain (429, 503, timeout, no connection);
     `wait` is the time it asked for (Retry-After), if it did. `refusal` names what looks like a ban.
-    `mark` stands for the body of an HTML page, `gist` for what it says (`page.gist`), if asked for.
+    `mark` stands for the body of a page (2xx), `gist` for what it says (`page.gist`), if asked for.
     """
 
     request: Request

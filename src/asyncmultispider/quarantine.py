@@ -5,18 +5,16 @@ sites one page in five hundred is read there, at the cost of telling what was fo
 """
 
 import os
-import selectors
 import signal
 import subprocess
 import sys
-from contextlib import suppress
-from threading import Lock
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Lock, Timer
 from time import perf_counter
-from typing import IO
 
 from msgspec import msgpack
 
-from asyncmultispider.errors import WorkerError
 from asyncmultispider.model import Failure, Reason, Request, Response, Result
 from asyncmultispider.page import Findings, Page, is_outlier
 from asyncmultispider.quarantined import OUT_OF_MEMORY, SECONDS, Case, allowance, receive, send
@@ -58,8 +56,9 @@ class Quarantine:
     def close(self) -> None:
         """End it. Who waits for it hears that it ended."""
         self._closed = True
-        if self._reader is not None:
-            self._reader.kill()
+        reader = self._reader  # who waits for it may bury it meanwhile
+        if reader is not None:
+            reader.kill()
             with self._lock:
                 self._bury()
 
@@ -67,11 +66,18 @@ class Quarantine:
         """What was found, or what became of the reader."""
         if self._closed:
             return "was not begun"
-        reader = self._reader = self._reader or _start()
+        if self._reader is not None and self._reader.poll() is not None:
+            self._bury()  # it died while it had nothing to do: no page is to blame
+        try:
+            reader = self._reader = self._reader or _start()
+        except OSError as error:
+            return f"could not begin ({error.strerror})"
+        if self._closed:  # while it was started
+            reader.kill()
         assert reader.stdin is not None and reader.stdout is not None  # noqa: S101, PT018
-        with suppress(BrokenPipeError):
+        with suppress(BrokenPipeError), _patience_with(reader):
             send(reader.stdin, message)
-            if _answers(reader.stdout) and (answer := receive(reader.stdout)) is not None:
+            if (answer := receive(reader.stdout)) is not None:
                 return msgpack.decode(answer, type=Findings)
         reader.kill()
         code = reader.wait()
@@ -91,24 +97,26 @@ class Quarantine:
 def _start() -> "subprocess.Popen[bytes]":
     # As we were started, but never with what lies in the working directory.
     path = os.pathsep.join(entry for entry in sys.path if entry)
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", "from asyncmultispider.quarantined import serve; serve()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": path},
+        process_group=0,  # Ctrl-C is meant for us
+    )
+
+
+@contextmanager
+def _patience_with(reader: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """It is killed when the block takes too long."""
+    alarm = Timer(PATIENCE, reader.kill)
+    alarm.daemon = True
+    alarm.start()
     try:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-c", "from asyncmultispider.quarantined import serve; serve()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path},
-            process_group=0,  # Ctrl-C is meant for us
-        )
-    except OSError as error:
-        raise WorkerError(f"can't start a process to read a page in: {error.strerror}") from error
-
-
-def _answers(pipe: IO[bytes]) -> bool:
-    """Whether anything comes in time, its end included."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(pipe, selectors.EVENT_READ)
-        return bool(selector.select(PATIENCE))
+        yield
+    finally:
+        alarm.cancel()
 
 
 def _how(code: int, size: int) -> str:

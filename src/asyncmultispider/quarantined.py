@@ -43,7 +43,7 @@ def serve() -> None:
         except MemoryError:
             os._exit(OUT_OF_MEMORY)
         send(sys.stdout.buffer, answer)
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        _lift()
 
 
 def allowance(size: int) -> int:
@@ -84,3 +84,10 @@ def _limit(memory: int) -> None:
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     soft = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
     resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _lift() -> None:
+    """The next message may be larger than what this page was allowed."""
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))

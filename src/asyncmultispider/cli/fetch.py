@@ -5,8 +5,8 @@ from contextlib import closing
 from asyncmultispider.cli.commands import NO_PAGES
 from asyncmultispider.cli.crawl import parse_headers
 from asyncmultispider.crawler import choose_seeds, fetch_once
-from asyncmultispider.model import Failure
-from asyncmultispider.page import Page
+from asyncmultispider.model import Failure, Response
+from asyncmultispider.page import Page, is_outlier
 from asyncmultispider.quarantine import Quarantine
 from asyncmultispider.robots import product_token
 from asyncmultispider.settings import Settings
@@ -36,9 +36,9 @@ def fetch_command(
         insecure=insecure,
     )
     request, result = fetch_once(settings)
-    if (case := Quarantine.case_in(request, result)) is not None:  # is it harmless?
+    if isinstance(result, Response) and is_outlier(result.body):  # is it harmless, also an error's?
         with closing(Quarantine(product_token(user_agent))) as quarantine:
-            result, _ = quarantine.read(request, case)
+            result, _ = quarantine.read(request, result)
     if isinstance(result, Failure):
         complain(f"{request.url}: {result.reason}: {result.detail}")
         return NO_PAGES

@@ -31,6 +31,7 @@ class Coroutines:
         self._concurrency = concurrency
         self._watch = Watch(tell_blocked) if tell_blocked is not None else None
         self._quarantine = Quarantine(judge.agent)
+        self._one_reads = asyncio.Lock()
         self._todo: asyncio.Queue[Request] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []
         self._resting = 0
@@ -95,7 +96,8 @@ class Coroutines:
         findings = None
         if (case := self._quarantine.case_in(request, result)) is not None:
             self._fetcher.hold(len(case.body))
-            result, findings = await asyncio.to_thread(self._quarantine.read, request, case)
+            async with self._one_reads:  # the other threads of the loop are for handlers
+                result, findings = await asyncio.to_thread(self._quarantine.read, request, case)
             self._fetcher.hold(-len(case.body))
         verdict = self._judge(request, result, findings)
         if isinstance(verdict, Visit):

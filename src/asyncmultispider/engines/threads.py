@@ -104,25 +104,31 @@ class Threads:
         runner = asyncio.Runner()  # makes its loop when the first coroutine comes
         try:
             while (request := self._todo.get()) is not None:
-                result = fetcher.fetch(request)
-                if request.lost >= SUSPECT:
-                    self._begin(request)
-                if self._held_back:  # there may be room now, and this page's handler may take long
-                    self._call(self._desk.wake)
-                findings = None
-                if (case := self._quarantine.case_in(request, result)) is not None:
-                    fetcher.hold(len(case.body))
-                    result, findings = self._quarantine.read(request, case)
-                    fetcher.hold(0)
-                verdict = self._judge(request, result, findings)
-                if isinstance(verdict, Visit):
-                    verdict = call_handler(self._judge, verdict, runner)
-                self._hand_over(verdict)
+                self._hand_over(self._work_on(request, fetcher, runner))
+                fetcher.hold(0)
         except BaseException as bug:  # noqa: BLE001 - it is raised where the engine runs
             self._hand_over(bug)
         finally:
+            fetcher.hold(0)
             fetcher.close()
             runner.close()
+
+    def _work_on(self, request: Request, fetcher: Fetcher, runner: asyncio.Runner) -> Outcome:
+        # Its own function: a thread that waits for work must not keep its last page.
+        result = fetcher.fetch(request)
+        if request.lost >= SUSPECT:
+            self._begin(request)
+        if self._held_back:  # there may be room now, and this page's handler may take long
+            self._call(self._desk.wake)
+        findings = None
+        if (case := self._quarantine.case_in(request, result)) is not None:
+            fetcher.hold(len(case.body))
+            result, findings = self._quarantine.read(request, case)
+        verdict = self._judge(request, result, findings)
+        if isinstance(verdict, Visit):
+            fetcher.hold(0)  # it may take long, and others must go on
+            verdict = call_handler(self._judge, verdict, runner)
+        return verdict
 
     def _begin(self, request: Request) -> None:
         told = Event()

@@ -10,13 +10,16 @@ class Fetcher(Protocol):
 
     @property
     def buffered(self) -> int:
-        """The number of body bytes received for a fetch that has not ended."""
+        """The number of body bytes received for a fetch that has not ended, or held."""
 
     def fetch(self, request: Request) -> Result:
         """Ask for one URL. Redirects are answers like others: they are not followed."""
 
     def hold(self, size: int) -> None:
-        """Of the last body so many bytes are still in use; 0: none. It may delay other fetches."""
+        """Of the last body so many bytes are still in use; 0: none. It may delay other fetches.
+
+        A large body is in use when `fetch` returns it, until this says that it is not.
+        """
 
     def cancel(self) -> None:
         """From any thread: end the fetch under way within seconds. Nothing is fetched after."""

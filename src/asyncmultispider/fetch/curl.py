@@ -1,8 +1,9 @@
 """Fetching with libcurl, in both colours. Transfers share a bound on what they hold."""
 
 import asyncio
-from contextlib import suppress
-from threading import Condition
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Condition, Lock
 
 import pycurl
 
@@ -10,7 +11,7 @@ from asyncmultispider.fetch.guard import Guard
 from asyncmultispider.fetch.headers import RequestFields
 from asyncmultispider.fetch.multi import make_multi
 from asyncmultispider.fetch.transfer import Transfer
-from asyncmultispider.model import Request, Result
+from asyncmultispider.model import Request, Response, Result
 from asyncmultispider.settings import Settings
 
 CRUMB = 1024
@@ -25,6 +26,8 @@ MAX_BUFFERED = 48 * 2**20
 """Body bytes in unfinished transfers above which all but one that receives have to wait."""
 MAX_KEPT = 24 * 2**20
 """Body bytes that are still in use elsewhere above which all have to wait."""
+LARGE = 2**20
+"""Bytes of a body that is handed on before another is unpacked."""
 
 
 class Turns:
@@ -34,6 +37,7 @@ class Turns:
     """
 
     def __init__(self) -> None:
+        self._unpacking = Lock()
         self._changed = Condition()
         self._held = 0
         self._kept = 0
@@ -58,6 +62,14 @@ class Turns:
         with self._changed:
             self._kept += size
             self._changed.notify_all()
+
+    @contextmanager
+    def unpacking(self) -> Iterator[None]:
+        """One body at a time, and none while too much is in use: few bytes may become many."""
+        with self._unpacking:
+            with self._changed:
+                self._changed.wait_for(lambda: self._kept <= MAX_KEPT)
+            yield
 
     def _may_go_on(self, who: object) -> bool:
         if self._kept > MAX_KEPT:
@@ -107,8 +119,9 @@ class CurlFetcher:
 
     def hold(self, size: int) -> None:
         """See `Fetcher.hold`."""
-        self._turns.keep(size - self._kept)
-        self._kept = size
+        if size != self._kept:
+            self._turns.keep(size - self._kept)
+            self._kept = size
 
     def fetch(self, request: Request) -> Result:
         """See `Fetcher.fetch`."""
@@ -116,12 +129,16 @@ class CurlFetcher:
         try:
             transfer.prepare(request)
             transfer.curl.perform()
-            return transfer.response()
+            with self._turns.unpacking():
+                result = transfer.response()
+                if isinstance(result, Response) and len(result.body) > LARGE:
+                    self.hold(len(result.body))
+                return result
         except pycurl.error as error:
             return transfer.failure(error)
         finally:
             self._turns.release(transfer, transfer.size)
-            transfer.size = 0
+            transfer.size, transfer.chunks = 0, []
 
     def cancel(self) -> None:
         """See `Fetcher.cancel`."""
@@ -184,6 +201,8 @@ class AsyncCurlFetcher:
         self._paused: list[AsyncTransfer] = []
         self._favoured: AsyncTransfer | None = None
         self._kept = 0
+        self._handing_on = False
+        self._room = asyncio.Event()
 
     async def fetch(self, request: Request) -> Result:
         """See `AsyncFetcher.fetch`."""
@@ -191,7 +210,14 @@ class AsyncCurlFetcher:
         try:
             transfer.prepare(request)
             await self._multi.perform(transfer.curl)
-            return transfer.response()
+            # What a few bytes become is counted nowhere: a large body is handed on before the next.
+            while self._kept > MAX_KEPT or self._handing_on:
+                self._room.clear()
+                await self._room.wait()
+            result = transfer.response()
+            if isinstance(result, Response) and len(result.body) > LARGE:
+                await self._hand_on()
+            return result
         except pycurl.error as error:
             return transfer.failure(error)
         finally:
@@ -202,6 +228,7 @@ class AsyncCurlFetcher:
         self._kept += size
         self.buffered += size
         if size < 0:
+            self._room.set()
             self._let_go_on()
 
     async def aclose(self) -> None:
@@ -222,8 +249,17 @@ class AsyncCurlFetcher:
             self._favoured = self._favoured or transfer
             if transfer is self._favoured:
                 return False
-        self._paused.append(transfer)
+        if transfer not in self._paused:
+            self._paused.append(transfer)
         return True
+
+    async def _hand_on(self) -> None:
+        self._handing_on = True
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self._handing_on = False
+            self._room.set()
 
     def _new(self) -> AsyncTransfer:
         return AsyncTransfer(self._settings, self._guard, self._fields, self)

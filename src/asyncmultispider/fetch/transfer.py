@@ -134,7 +134,8 @@ class Transfer:
 
     def response(self) -> Result:
         """What a performed transfer received."""
-        status = self.curl.getinfo(pycurl.RESPONSE_CODE)
+        status: int = self.curl.getinfo(pycurl.RESPONSE_CODE)
+        self._status = status  # libcurl is more lenient than `_read_header`
         if not status:
             return self._fail(Reason.PROTOCOL, "the answer was not HTTP")
         if not self._ended:  # libcurl takes the end of the connection for that of the fields
@@ -223,6 +224,7 @@ class Transfer:
             code = [*line.split(maxsplit=2), b"", b""][1]
             self._status = int(code) if code.isdigit() and len(code) == 3 else 0
             self._ended = False
+            self._fault = None  # of another address of this host
         return None
 
     def _end_header(self) -> int | None:

@@ -10,7 +10,7 @@ from asyncmultispider.model import Batch, Link, Outcome, Reason, Request, Robots
 LEASE = 60.0
 """Seconds that leases hold after the last sign of life from their owner."""
 CROWD = 100
-"""URLs of a host from which on their number is remembered (`Restored.crowded`)."""
+"""URLs of a host from which on their number is remembered, at most (`Ledger.restore`)."""
 
 
 class Stats(Struct, frozen=True, kw_only=True):
@@ -140,7 +140,7 @@ class Restored(Struct, kw_only=True):
     """What a ledger holds when it is opened: everything but the rows themselves.
 
     `seed` is that of the fingerprints; `hosts` have queued rows; `robots`, `rests` are of these;
-    `crowded` counts the rows of hosts that have a `CROWD`, without those born as traps;
+    `crowded` counts the rows of hosts that have many, without those born as traps;
     `open_depths` counts the rows that are not final, by depth; `sessions` are the accepted URLs
     that may have a session id. The iterators are for once.
     """
@@ -161,10 +161,11 @@ class Restored(Struct, kw_only=True):
 class Ledger(Protocol):
     """Where a frontier of one machine keeps its rows. Not for sharing between processes."""
 
-    def restore(self, *, crashed: bool) -> Restored:
+    def restore(self, *, crashed: bool, crowd: int = CROWD) -> Restored:
         """Read what is there; rows that are still leased are queued again.
 
-        Where their owner has `crashed`, these tries are lost; else they are released.
+        Where their owner has `crashed`, these tries are lost; else they are released. Hosts with
+        `crowd` URLs are told of.
         """
 
     def load(self, host: str, after: tuple[int, int], limit: int) -> list[tuple[Request, float]]:

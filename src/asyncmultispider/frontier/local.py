@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from asyncmultispider.errors import StorageError
 from asyncmultispider.frontier.base import (
+    CROWD,
     LEASE,
     Born,
     Changes,
@@ -150,7 +151,8 @@ class LocalFrontier:
             self._commit(changes)
 
     def _restore(self, now: float, wall: float, *, crashed: bool) -> None:
-        restored = self._ledger.restore(crashed=crashed)
+        crowd = min(CROWD, 1 + self._max_per_host // CROWD)  # where it matters, all are counted
+        restored = self._ledger.restore(crashed=crashed, crowd=crowd)
         self._seed = restored.seed
         self._last_id = restored.last_id
         self._known = KnownUrls(restored.fingerprints)

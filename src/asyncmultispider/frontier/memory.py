@@ -45,7 +45,7 @@ class MemoryLedger:
         self.rests: dict[str, Rest] = {}
         self.traps: dict[tuple[str, str], Trap] = {}
 
-    def restore(self, *, crashed: bool) -> Restored:
+    def restore(self, *, crashed: bool, crowd: int = CROWD) -> Restored:
         """See `Ledger.restore`."""
         rows = self.rows.values()
         for row in rows:
@@ -69,7 +69,7 @@ class MemoryLedger:
             states=states,
             rests=[rest for rest in self.rests.values() if rest.host in hosts],
             traps=list(self.traps.values()),
-            crowded={host: n for host, n in _accepted(rows).items() if n >= CROWD},
+            crowded={host: n for host, n in _accepted(rows).items() if n >= crowd},
             robots=(note for note in self.robots.values() if note.host in hosts),
             fingerprints=(row.born.fingerprint for row in rows),
             sessions=(row.born.link.url for row in rows if row.reason != Reason.TRAP),

@@ -184,7 +184,7 @@ class SqliteLedger:
         with storage_errors(self._path), self._db as db:
             db.executemany(REQUEUE, [(id,) for id in ids])
 
-    def restore(self, *, crashed: bool) -> Restored:
+    def restore(self, *, crashed: bool, crowd: int = CROWD) -> Restored:
         """See `Ledger.restore`."""
         db = self._db
         with storage_errors(self._path):
@@ -214,7 +214,7 @@ class SqliteLedger:
                     Trap(host=host, family=family, note=note, released=bool(released))
                     for host, family, note, released in db.execute(TRAPS)
                 ],
-                crowded=dict(db.execute(CROWDED, (CROWD,))),
+                crowded=dict(db.execute(CROWDED, (crowd,))),
                 fingerprints=self._fingerprints(),
                 sessions=self._sessions(),
             )

@@ -160,3 +160,12 @@ class DurableTrapTests(DurableTests):
         assert len(driver.run(done)) == 150
         assert driver.count(State.SUSPENDED) == 50 + 20
         driver.frontier.close()
+
+    def test_a_small_budget_is_remembered_too(self) -> None:
+        settings = easy(max_per_host=10)
+        driver = self.drive(settings, *(f"{A}/{n}" for n in range(10)))
+        driver.run(done)
+        driver = self.reopen(driver, settings)
+        driver.frontier.add(link(f"{A}/{n}") for n in range(10, 20))
+        assert (driver.run(done), driver.count(State.SUSPENDED)) == ([], 10)
+        driver.frontier.close()
