@@ -48,7 +48,7 @@ def outcome(url: str = A, *, probe: bool = False, **what: Any) -> Outcome:
 
 
 def page(mark: int, url: str = A) -> Outcome:
-    return outcome(url, status=200, mark=mark)
+    return outcome(url, status=200, mark=mark, size=100)
 
 
 def refused() -> Outcome:
@@ -326,7 +326,7 @@ BANS: dict[str, int | str | Response] = {
     "status 503": 503,
     "Cloudflare": reply(WALL),
     "(Cloudflare)": reply(WALL, status=403),
-    "one and the same page": "You are blocked",
+    "one and the same page": "You are blocked, and so is everybody else.",
 }
 """By what the note says of them."""
 
@@ -375,15 +375,23 @@ def test_a_corner_that_is_out_of_order_is_no_ban(status: int) -> None:
 
 def test_a_site_whose_leaves_are_all_alike_is_no_ban() -> None:
     crowd = Crowd(A, *urls(f"{A}leaf", 1000))
-    crowd.run(lambda request: "GIF89a" if "leaf" in request.url else text(request))
+    leaf = "There is nothing on this page, nor on any other."
+    crowd.run(lambda request: leaf if "leaf" in request.url else text(request))
     assert (crowd.ends["done"], crowd.took) == (1001 - crowd.ends["suspended:trap"], 0)
     assert set(crowd.probes) == {A}
     assert len(crowd.probes) <= 6
 
 
+def test_pages_of_a_word_are_not_compared() -> None:
+    crowd = Crowd(A, *urls(f"{A}leaf", 100))
+    crowd.run(lambda request: "leaf" if "leaf" in request.url else text(request))
+    assert (crowd.ends, crowd.took, crowd.probes) == ({"done": 101}, 0, [])
+
+
 def test_a_front_page_that_is_never_the_same_and_leaves_that_are_alike() -> None:
     crowd = Crowd(A, *urls(f"{A}leaf", 100))
-    crowd.run(lambda r: "leaf" if "leaf" in r.url else f"{text(r)} {len(crowd.sent)}")
+    leaf = "There is nothing on this page, nor on any other."
+    crowd.run(lambda r: leaf if "leaf" in r.url else f"{text(r)} {len(crowd.sent)}")
     assert (crowd.ends, crowd.took) == ({"done": 101}, 0)
 
 

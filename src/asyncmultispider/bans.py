@@ -14,6 +14,8 @@ MOST_PATIENCE = 16
 """Times that these rows may be as long, before a host that was found to be well is asked again."""
 ALIKE = 20
 """Different URLs in a row with one and the same body that do."""
+TELLING = 32
+"""Bytes of a body that is worth comparing: a word or two is no wall."""
 PARKED = 7
 """Slow-downs in a row, each twice as long as the one before (a minute in all), that park a host."""
 OUTAGE = 9
@@ -68,7 +70,8 @@ class Reception:
         if mark is not None:
             if self._good is None or self._good[1] is None:
                 self._good = outcome.request.url, mark
-            self.alike = self.alike + 1 if mark == self._mark else 1
+            same = mark == self._mark and outcome.size >= TELLING
+            self.alike = self.alike + 1 if same else 1
             self._mark = mark
         if not self._suspicious:
             self.cold = False
