@@ -249,7 +249,7 @@ def test_explain_each_url(crawled: Crawled, capsys: pytest.CaptureFixture[str]) 
         text = ask(capsys, "explain", crawled.directory, url)
         assert_harmless(text)
         for line in text.splitlines()[1:]:
-            assert re.match(r"(state|depth|waits|rule|redirect|page|SHA-256|tries|found| ) ?", line)
+            assert re.match(r"(state|because|depth|waits|rule|redirect|page|SHA-256|tries|found| ) ?", line)
         [value] = objects(ask(capsys, "explain", crawled.directory, url, "--json"))
         assert value["url"] == url
 
