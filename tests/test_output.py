@@ -248,8 +248,9 @@ def test_explain_each_url(crawled: Crawled, capsys: pytest.CaptureFixture[str]) 
     for url in ledger(crawled.directory):
         text = ask(capsys, "explain", crawled.directory, url)
         assert_harmless(text)
+        told = "state|because|depth|waits|rule|redirect|page|SHA-256|tries|found| "
         for line in text.splitlines()[1:]:
-            assert re.match(r"(state|because|depth|waits|rule|redirect|page|SHA-256|tries|found| ) ?", line)
+            assert re.match(f"({told}) ?", line)
         [value] = objects(ask(capsys, "explain", crawled.directory, url, "--json"))
         assert value["url"] == url
 
