@@ -62,7 +62,7 @@ def explain_command(directory: str, url: str, as_json: bool) -> int:
                 print(ascii_json(_as_object(known)) if as_json else _told(known))
                 return FINISHED
         why = why_unknown(ledger, candidates[0], settings)
-    name = without_user(candidates[0])
+    name = candidates[0]
     if as_json:
         print(ascii_json({"url": name, "state": None, "why": why}))
     else:

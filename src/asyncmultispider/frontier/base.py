@@ -82,6 +82,11 @@ class Settled(Struct, frozen=True, kw_only=True, gc=False):
     detail: str | None = None
     due: float = 0.0
 
+    @property
+    def note(self) -> str | None:
+        """What is kept with the row itself: why it is suspended. Other details are of tries."""
+        return self.detail if self.state is State.SUSPENDED else None
+
 
 class RobotsNote(Struct, frozen=True, kw_only=True, gc=False):
     """The robots.txt of a host and scheme as last read, at the Unix time `at`."""

@@ -114,7 +114,7 @@ class MemoryLedger:
             row.state, row.reason, row.last = settled.state, settled.reason, settled
             lost = settled.reason == Reason.LOST
             row.lost += lost
-            row.note = settled.detail if row.state is State.SUSPENDED else None
+            row.note = settled.note
             row.deaths = row.deaths if lost else 0
         for note in changes.robots:
             self.robots[note.host, note.scheme] = note

@@ -11,7 +11,6 @@ from msgspec import Struct
 from asyncmultispider.frontier.sqlite import FORMAT, check_states, decode_meta
 from asyncmultispider.model import State
 from asyncmultispider.sqlite import reading_database
-from asyncmultispider.urls import without_login
 
 Row = TypeVar("Row", bound=Struct)
 
@@ -119,11 +118,11 @@ class LedgerReader:
             yield _struct(Entry, row), above
 
     def find(self, url: str) -> Entry | None:
-        """The row of a canonical URL. Ledgers hold no user names and passwords.
+        """The row of a canonical URL, which has no user name and password.
 
         Reads the whole table: some seconds for ten million rows.
         """
-        return self._entry("url = ?", without_login(url))
+        return self._entry("url = ?", url)
 
     def chain(self, entry: Entry) -> list[Entry]:
         """The pages that led to it, from a seed down to the page that linked to it."""

@@ -20,7 +20,6 @@ from asyncmultispider.frontier.base import (
     Rest,
     Restored,
     RobotsNote,
-    Settled,
     Trap,
 )
 from asyncmultispider.model import Request, State
@@ -256,7 +255,7 @@ class SqliteLedger:
                 db.executemany(
                     SETTLE,
                     [
-                        (s.state, s.reason, s.status, s.at, s.elapsed, s.due, s.id, _note(s))
+                        (s.state, s.reason, s.status, s.at, s.elapsed, s.due, s.id, s.note)
                         for s in changes.settled
                     ],
                 )
@@ -365,10 +364,6 @@ def _rows(changes: Changes) -> list[tuple[object, ...]]:
             )
         )
     return rows
-
-
-def _note(settled: Settled) -> str | None:
-    return settled.detail if settled.state is State.SUSPENDED else None
 
 
 def _signed(value: int) -> int:
