@@ -243,7 +243,7 @@ def test_no_connection_is_opened_to_a_port_of_another_protocol() -> None:
 
 def test_a_proxy_is_not_led_into_the_private_network(site: Site) -> None:
     site.route("http*", Reply(200, "from the proxy"))
-    settings = Settings(seeds=("http://10.0.0.1/",), proxy=site.url("").rstrip("/"))
+    settings = Settings(seeds=("http://10.0.0.1/",), proxies=(site.url("").rstrip("/"),))
     urls = ("http://10.0.0.1/seed", "http://10.0.0.2/", "http://[::1]/", "http://x.invalid/")
     seed, private, loopback, name = fetch(settings, *urls)
     assert site.paths == ["http://10.0.0.1/seed", "http://x.invalid/"]
@@ -257,7 +257,7 @@ def test_a_proxy_is_not_led_into_the_private_network(site: Site) -> None:
 
 def test_no_private_name_is_asked_of_a_proxy(site: Site) -> None:
     site.route("http*", Reply(200, "from the proxy"))
-    settings = Settings(seeds=("http://nas.local/",), proxy=site.url("").rstrip("/"))
+    settings = Settings(seeds=("http://nas.local/",), proxies=(site.url("").rstrip("/"),))
     urls = (
         "http://nas.local/",
         "http://nas.local.:81/",

@@ -541,7 +541,7 @@ def test_the_environment_does_not_lead_around_a_proxy(
     monkeypatch.setenv(name, "*")
     site.page("/*", "reached")
     local = site.url(host="localhost")
-    settings = Settings(seeds=(local,), proxy="http://127.0.0.1:1")
+    settings = Settings(seeds=(local,), proxies=("http://127.0.0.1:1",))
     with closing(CurlFetcher(settings)) as fetcher:
         result = fetcher.fetch(Request(id=0, url=local, host=host_of(local)))
     assert not isinstance(result, Response)

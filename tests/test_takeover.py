@@ -347,6 +347,11 @@ def test_a_ledger_of_format_1_is_upgraded(directory: Path, monkeypatch: pytest.M
         "ALTER TABLE urls DROP COLUMN lost",
         "ALTER TABLE urls DROP COLUMN deaths",
         "ALTER TABLE urls DROP COLUMN note",
+        "DROP INDEX queued",
+        "ALTER TABLE urls DROP COLUMN priority",
+        "ALTER TABLE urls DROP COLUMN rank",
+        "ALTER TABLE urls DROP COLUMN extra",
+        "CREATE INDEX queued ON urls(host, depth, id) WHERE state = 'queued'",
         "DROP TABLE traps",
         "DROP INDEX tries_of",
         f"UPDATE urls SET attempts = 3 WHERE url = '{lost}'",
@@ -363,7 +368,8 @@ def test_a_ledger_of_format_1_is_upgraded(directory: Path, monkeypatch: pytest.M
     fake_crawl(directory, web, monkeypatch, limit=5)
     with closing(sqlite3.connect(directory / FRONTIER)) as db:
         counts = dict(db.execute("SELECT url, lost FROM urls WHERE lost > 0"))
-        assert db.execute("PRAGMA user_version").fetchone() == (3,)
+        assert db.execute("PRAGMA user_version").fetchone() == (4,)
+        assert db.execute("SELECT count(*) FROM urls WHERE rank <> depth").fetchone() == (0,)
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert counts == {lost: 2, held: 1}
     fake_crawl(directory, web, monkeypatch)

@@ -229,7 +229,11 @@ def fetch_once(settings: Settings) -> tuple[Request, Result]:
 
 
 def choose_seeds(
-    typed: Iterable[str], directory: Path | None, proxy: str | None, *, secret: bool = False
+    typed: Iterable[str],
+    directory: Path | None,
+    proxies: tuple[str, ...] = (),
+    *,
+    secret: bool = False,
 ) -> list[str]:
     """Canonical seeds. Without a scheme it is https, then http if that can't connect.
 
@@ -243,7 +247,7 @@ def choose_seeds(
         plain = f"http{url.removeprefix('https')}"
         if guessed and not secret and login_of(url) is None and without_user(url) not in before:
             known = without_user(plain) in before
-            url = plain if known or not _connects(url, proxy) else url
+            url = plain if known or not _connects(url, proxies) else url
         seeds.append(url)
     return list(dict.fromkeys(seeds))
 
@@ -270,7 +274,7 @@ def _claim(ledger: SqliteLedger, settings: Settings, directory: Path) -> bool:
         ledger.set_meta("identity", json.encode(ours).decode())
         return False
     theirs = decode_meta(directory / FRONTIER, text, dict)
-    other = [name for name in ours if ours[name] != theirs.get(name)]
+    other = [name for name in ours | theirs if ours.get(name) != theirs.get(name)]
     if other:
         held = ", ".join(f"{name} {_brief(theirs.get(name))}" for name in other)
         raise UsageError(
@@ -293,10 +297,10 @@ def _identity(directory: Path) -> dict[str, list[str]]:
         return {}
 
 
-def _connects(url: str, proxy: str | None) -> bool:
+def _connects(url: str, proxies: tuple[str, ...]) -> bool:
     # Of all URLs this one may be asked for before robots.txt was read.
     probe = f"https://{host_of(url)}/robots.txt"
-    _, result = fetch_once(Settings(seeds=(probe,), proxy=proxy, timeout=15))
+    _, result = fetch_once(Settings(seeds=(probe,), proxies=proxies, timeout=15))
     return not (isinstance(result, Failure) and _no_https(result))
 
 
@@ -311,8 +315,10 @@ def _without_secrets(settings: Settings) -> dict[str, object]:
     values = {key: value for key, value in structs.asdict(settings).items() if value is not None}
     values["headers"] = [(name, "***") for name, _ in settings.headers]
     values["seeds"] = [without_user(seed) for seed in settings.seeds]
-    if settings.proxy:
-        values["proxy"] = without_user(settings.proxy)
+    values["sitemap"] = [without_user(url) for url in settings.sitemap]
+    values["header_pool"] = [[(name, "***") for name, _ in each] for each in settings.header_pool]
+    values["proxies"] = [without_user(proxy) for proxy in settings.proxies]
+    del values["session"]
     return values
 
 

@@ -4,8 +4,9 @@ Instants named `at` are Unix times in seconds (wall clock), durations are second
 """
 
 from enum import StrEnum
+from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, json
 
 Headers = tuple[tuple[str, str], ...]
 """Response header fields in the order received; names are lower case."""
@@ -70,11 +71,38 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """Statuses whose Location is followed."""
 
 
+class Extra(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What goes with a request besides its URL, kept in the ledger as JSON.
+
+    `headers` are sent with it, and `handler` names the function that its page is for. `data` is any
+    JSON value of the user's own. `sitemap` says that it is one, and lists the hosts that vouch for
+    it (`Sitemap.parse`); an empty list is nobody, and None: it is a page.
+    """
+
+    headers: Headers = ()
+    handler: str | None = None
+    data: Any = None
+    sitemap: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, text: str | None) -> "Extra":
+        """What stands in the ledger."""
+        return NO_EXTRA if text is None else json.decode(text, type=cls)
+
+    def as_text(self) -> str | None:
+        """For the ledger; None when there is nothing to keep."""
+        return None if self == NO_EXTRA else json.encode(self).decode()
+
+
+NO_EXTRA = Extra()
+
+
 class Link(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """A URL on its way into the frontier. `url` is canonical, `host` its host[:port].
 
     `skip` closes it at birth: it is recorded in the ledger and never fetched. `note` says more.
-    `hops` counts the redirects that led here in a row.
+    `hops` counts the redirects that led here in a row. Of a host's URLs those of a higher `priority`
+    come first. `extra` is the JSON of an `Extra`.
     """
 
     url: str
@@ -83,6 +111,8 @@ class Link(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     hops: int = 0
     skip: Reason | None = None
     note: str | None = None
+    priority: int = 0
+    extra: str | None = None
 
     @property
     def state(self) -> State:
@@ -101,6 +131,7 @@ class Request(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     0) and `host` says whose rules it asks for. A `probe` has none either: it asks how the host
     receives us, with a page that was had before.
     `lease` is the token under which it was handed out. With `look` the page's gist is wanted.
+    Of a host's requests those of a higher `priority` come first. `extra` is the JSON of an `Extra`.
     """
 
     id: int
@@ -116,6 +147,8 @@ class Request(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     lease: int = 0
     look: bool = False
     probe: bool = False
+    priority: int = 0
+    extra: str | None = None
 
     @property
     def aside(self) -> bool:
@@ -158,7 +191,10 @@ Result = Response | Failure
 
 
 class PageRow(Struct, frozen=True, kw_only=True, gc=False):
-    """A page as the stores get it: one row of `pages` and its body."""
+    """A page as the stores get it: one row of `pages` and its body.
+
+    `lastmods` are of a sitemap: URLs, and when each was changed last (ISO 8601).
+    """
 
     url: str
     status: int
@@ -174,6 +210,7 @@ class PageRow(Struct, frozen=True, kw_only=True, gc=False):
     body: bytes
     canonical: str | None = None
     unverified: bool = False
+    lastmods: tuple[tuple[str, str], ...] = ()
 
 
 class RobotsAnswer(Struct, frozen=True, kw_only=True, gc=False, array_like=True):

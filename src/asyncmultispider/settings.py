@@ -38,6 +38,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     power cut may undo the last pages, and the next run fetches them again. Of each host at most
     `max_per_host` URLs are accepted; the rest is suspended. With `insecure` certificates of servers
     are not verified.
+
+    `sitemap` are canonical URLs of sitemaps to start from; with `sitemaps` those that robots.txt
+    names are read as well. With `page_requisites` what pages need to be shown is fetched, too.
+    Of `user_agents` and of `header_pool` each host gets one, chosen by its name and `session`, a
+    number drawn for each run. `cookies` are kept per host. A host keeps to one of the `proxies` while
+    that works.
     """
 
     seeds: tuple[str, ...]
@@ -60,14 +66,21 @@ class Settings(Struct, frozen=True, kw_only=True):
     retries: int = 3
     user_agent: str = DEFAULT_USER_AGENT
     headers: tuple[tuple[str, str], ...] = ()
-    proxy: str | None = None
+    user_agents: tuple[str, ...] = ()
+    header_pool: tuple[tuple[tuple[str, str], ...], ...] = ()
+    cookies: bool = False
+    session: int = 0
+    proxies: tuple[str, ...] = ()
+    sitemap: tuple[str, ...] = ()
+    sitemaps: bool = False
+    page_requisites: bool = False
     ignore_robots: bool = False
     allow_private: tuple[str, ...] = ()
     insecure: bool = False
     max_per_host: int = 1_000_000
 
     def __post_init__(self) -> None:
-        if not self.seeds:
+        if not self.seeds and not self.sitemap:
             raise UsageError("no URL to start from: give at least one")
         _choice("scope", self.scope, SCOPES)
         _choice("engine", self.engine, ENGINES)
@@ -102,19 +115,23 @@ class Settings(Struct, frozen=True, kw_only=True):
                 f"not {self.max_time}"
             )
         for name, value in self.headers:
-            _header(name, value)
+            _header("header", name, value)
+        for fields in self.header_pool:
+            for name, value in fields:
+                _header("header-pool", name, value)
         for text in (*self.include, *self.exclude, self.spider or ""):
             _unicode(text)
-        if not self.user_agent.strip() or not _is_field_value(self.user_agent):
-            raise UsageError("--user-agent must be a line of ASCII without control characters")
-        if self.proxy is not None:
-            _proxy(self.proxy)
+        _agent("user-agent", self.user_agent)
+        for agent in self.user_agents:
+            _agent("user-agents", agent)
+        for proxy in self.proxies:
+            _proxy(proxy)
         for cidr in self.allow_private:
             _cidr(cidr)
 
     def identity(self) -> dict[str, Any]:
         """What makes this crawl this crawl: a directory with another identity is not continued."""
-        return {
+        identity: dict[str, Any] = {
             "seeds": sorted(map(without_user, self.seeds)),
             "scope": self.scope,
             "include": sorted(self.include),
@@ -122,6 +139,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             "depth": self.depth,
             "spider": self.spider,
         }
+        # Younger than some ledgers: what is not there was not asked for.
+        younger = {
+            "sitemap": sorted(map(without_user, self.sitemap)),
+            "sitemaps": self.sitemaps,
+            "page_requisites": self.page_requisites,
+        }
+        return identity | {name: value for name, value in younger.items() if value}
 
 
 def without_user(url: str) -> str:
@@ -144,12 +168,17 @@ def _least(option: str, value: float, least: int) -> None:
         raise UsageError(f"--{option} must be at least {least}, not {value}")
 
 
-def _header(name: str, value: str) -> None:
+def _header(option: str, name: str, value: str) -> None:
     token = name.isascii() and all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name)
     if not name or not token or not _is_field_value(value):
-        raise UsageError(
-            "--header needs 'Name: value' in ASCII without control characters"  # it may be secret
+        raise UsageError(  # which one is not said: it may be secret
+            f"--{option} needs 'Name: value' in ASCII without control characters"
         )
+
+
+def _agent(option: str, value: str) -> None:
+    if not value.strip() or not _is_field_value(value):
+        raise UsageError(f"--{option} must be a line of ASCII without control characters")
 
 
 def _unicode(text: str) -> None:

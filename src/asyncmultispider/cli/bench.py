@@ -109,7 +109,7 @@ def _runs(plan: Plan, options: dict[str, Any]) -> list[Run]:
             f"{plan.delay_factor:g} x the answer's time after each (--per-host and --delay-factor "
             "change that, for a site of your own)"
         )
-    url = choose_seeds([options["site"]], None, None)[0]
+    url = choose_seeds([options["site"]], None)[0]
     with _interruptible():
         return list(compare(plan, url, _say))
 

@@ -168,7 +168,44 @@ CRAWL_OPTIONS = (
         multiple=True,
         help="Send this request header field, to the hosts of the URLs given only. Repeatable.",
     ),
-    click.option("--proxy", metavar="URL", help="Go through this http, https or socks5 proxy."),
+    click.option(
+        "--user-agents",
+        metavar="FILE",
+        type=click.Path(exists=True, dir_okay=False),
+        help="User agents, a line each: every host gets one of them, the same for the whole run.",
+    ),
+    click.option(
+        "--header-pool",
+        metavar="FILE",
+        type=click.Path(exists=True, dir_okay=False),
+        help="Sets of header fields, a JSON object each line: every host gets one of them.",
+    ),
+    click.option("--cookies", is_flag=True, help="Keep cookies, for each host its own."),
+    click.option(
+        "--proxy",
+        "proxies",
+        metavar="URL",
+        multiple=True,
+        help="Go through this http, https or socks5 proxy. Of several, a host keeps to one.",
+    ),
+    click.option(
+        "--proxies",
+        "proxy_file",
+        metavar="FILE",
+        type=click.Path(exists=True, dir_okay=False),
+        help="Proxies, a URL each line.",
+    ),
+    click.option(
+        "--sitemaps", is_flag=True, help="Also start from the sitemaps that robots.txt names."
+    ),
+    click.option(
+        "--sitemap", metavar="URL", multiple=True, help="Also start from this sitemap. Repeatable."
+    ),
+    click.option(
+        "--page-requisites",
+        is_flag=True,
+        help="Also fetch what pages need to be shown: images, style sheets, scripts, fonts.",
+    ),
     click.option(
         "--ignore-robots",
         is_flag=True,
@@ -259,7 +296,7 @@ def run(**options: Any) -> int:
 @click.option("--timeout", metavar="S", type=float, default=USUAL.timeout, show_default=True)
 @click.option("--user-agent", metavar="S", default=USUAL.user_agent, show_default=True)
 @click.option("--header", "headers", metavar="'K: V'", multiple=True, help="Repeatable.")
-@click.option("--proxy", metavar="URL")
+@click.option("--proxy", metavar="URL", multiple=True)
 @click.option("--insecure", is_flag=True, help="Don't verify the server's certificate.")
 def fetch(**options: Any) -> int:
     """Show one URL as the crawler sees it.

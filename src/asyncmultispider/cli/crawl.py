@@ -10,6 +10,7 @@ import click
 from msgspec import structs
 
 from asyncmultispider.cli.commands import FINISHED, INTERRUPTED, NO_PAGES, STORAGE_FAILED, USUAL
+from asyncmultispider.cli.identity import identity_options
 from asyncmultispider.cli.lines import ascii_json
 from asyncmultispider.crawler import Crawl, choose_seeds
 from asyncmultispider.directory import FRONTIER, PAGES, default_directory, forget
@@ -52,6 +53,12 @@ def crawl_command(
 ) -> int:
     """Run the crawl; the exit code."""
     options["engine"] = _choose_engine(engine, options["processes"])
+    options |= identity_options(
+        options.pop("user_agents"),
+        options.pop("header_pool"),
+        options.pop("proxies"),
+        options.pop("proxy_file"),
+    )
     typed = _read_urls(urls)
     # Check everything that can be checked before anything is touched.
     guesses = tuple(parse_seed(text)[0] for text in typed)
@@ -60,7 +67,7 @@ def crawl_command(
     targets = [check_target(output, where) for output in outputs]
     if fresh:
         _confirm_and_forget(where, yes)
-    seeds = choose_seeds(typed, where, draft.proxy, secret=bool(draft.headers))
+    seeds = choose_seeds(typed, where, draft.proxies, secret=bool(draft.headers))
     settings = Settings(seeds=tuple(seeds), headers=draft.headers, **options)
     with Crawl(settings, where, make_spider).open() as crawl:
         if crawl.lowered is not None:

@@ -9,6 +9,9 @@ from asyncmultispider.model import Batch, Link, Outcome, Reason, Request, Robots
 
 LEASE = 60.0
 """Seconds that leases hold after the last sign of life from their owner."""
+RANKS = 2**20
+MOST_PRIORITY = RANKS // 2 - 1
+"""Priorities beyond this, and below its negative, are taken for it."""
 CROWD = 100
 """URLs of a host from which on their number is remembered, at most (`Ledger.restore`)."""
 
@@ -62,12 +65,16 @@ class Frontier(Protocol):
 
 
 class Born(Struct, frozen=True, kw_only=True, gc=False):
-    """A new row of the ledger. `referrer` is the `id` of the page that linked to it, or 0."""
+    """A new row of the ledger. `referrer` is the `id` of the page that linked to it, or 0.
+
+    `rank` is its place in the queue of its host (`rank_of`).
+    """
 
     id: int
     fingerprint: int
     link: Link
     referrer: int
+    rank: int
 
 
 class Settled(Struct, frozen=True, kw_only=True, gc=False):
@@ -117,11 +124,11 @@ class Trap(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Raised(Struct, frozen=True, kw_only=True, gc=False):
-    """A queued row that was found again in fewer steps: `link` and `referrer` are the new ones."""
+    """A queued row that was found again in fewer steps: `request` and `referrer` as they are now."""
 
-    id: int
-    link: Link
+    request: Request
     referrer: int
+    rank: int
 
 
 class Changes(Struct, kw_only=True):
@@ -174,7 +181,7 @@ class Ledger(Protocol):
         """
 
     def load(self, host: str, after: tuple[int, int], limit: int) -> list[tuple[Request, float]]:
-        """The queued rows of a host beyond `(depth, id)`, in order, with the seconds to wait."""
+        """The queued rows of a host beyond `(rank, id)`, in order, with the seconds to wait."""
 
     def find(self, fingerprint: int) -> Request | None:
         """The queued row of a URL, if it is queued."""
@@ -187,6 +194,17 @@ class Ledger(Protocol):
 
     def close(self) -> None:
         """Let go of the files. Idempotent."""
+
+
+def rank_of(depth: int, priority: int, *, by_level: bool) -> int:
+    """A URL's place in the queue of its host: the least comes first, of equals the older one.
+
+    That is by priority, and then by depth; `by_level` the other way round.
+    """
+    priority = max(-MOST_PRIORITY, min(priority, MOST_PRIORITY))
+    if by_level:
+        return depth * RANKS - priority
+    return min(depth, RANKS - 1) - priority * RANKS
 
 
 def begun(request: Request) -> Outcome:

@@ -11,6 +11,8 @@ from asyncmultispider.traps import Evidence, family
 FAMILIES = 1024
 """Families of a host that are told apart."""
 REST = "*"
+BEFORE_ALL = (-(2**62), 0)
+"""A cursor at the beginning of a queue: before any (rank, id)."""
 NO_TRAPS: dict[str, Refusal] = {}
 
 
@@ -41,7 +43,7 @@ class Host:
         self.name = name
         self.pace = Pace(manners)
         self.heads: list[tuple[int, int, Request]] = []
-        self.cursor = (-1, 0)
+        self.cursor = BEFORE_ALL
         self.tail = False
         self.later: list[tuple[float, int, Request]] = []
         self.gates: tuple[Gate, ...] = ()  # one for each scheme

@@ -25,6 +25,7 @@ from asyncmultispider.frontier.base import (
     Stats,
     Trap,
     lost,
+    rank_of,
 )
 from asyncmultispider.frontier.gate import ROBOTS_AGE
 from asyncmultispider.frontier.host import Host
@@ -198,6 +199,7 @@ class LocalFrontier:
         if request.aside:
             if request.robots:
                 self._settle_robots(outcome, now, changes)
+                self._admit(outcome.links, 0, None, changes)  # sitemaps that it names
             return True
         changes.settled.append(
             Settled(
@@ -268,16 +270,17 @@ class LocalFrontier:
         known = self._find(mark, changes)
         if known is None or known.depth <= link.depth:
             return
-        changes.raised.append(Raised(id=known.id, link=link, referrer=referrer))
         again = replace(known, depth=link.depth, hops=link.hops, referrer=referrer_url)
+        rank = rank_of(again.depth, again.priority, by_level=True)
+        changes.raised.append(Raised(request=again, referrer=referrer, rank=rank))
         host = self._bench.host(link.host)
         self._woken[host] = None
         self._bench.raise_up(host, known, again)
 
     def _find(self, mark: int, changes: Changes) -> Request | None:
         for raised in changes.raised:  # of this very step: the ledger does not know it yet
-            if fingerprint(raised.link.url, self._seed) == mark:
-                return _request(raised.id, raised.link, None)
+            if fingerprint(raised.request.url, self._seed) == mark:
+                return raised.request
         for born in changes.born:
             if born.fingerprint == mark:
                 return None if born.link.skip else _request(born.id, born.link, None)
@@ -291,7 +294,8 @@ class LocalFrontier:
         ):
             link = replace(link, skip=Reason.TRAP, note=note)
         self._last_id = id = self._last_id + 1
-        changes.born.append(Born(id=id, fingerprint=mark, link=link, referrer=referrer))
+        rank = rank_of(link.depth, link.priority, by_level=self._level_by_level)
+        changes.born.append(Born(id=id, fingerprint=mark, link=link, referrer=referrer, rank=rank))
         self._states[link.state] += 1
         if link.skip is not None:
             return
@@ -299,7 +303,7 @@ class LocalFrontier:
         host = self._bench.host(link.host)
         host.accepted += 1
         self._woken[host] = None
-        if self._bench.wants(host, link.depth, id):
+        if self._bench.wants(host, rank, id):
             self._bench.push(host, _request(id, link, referrer_url))
 
     def _beware_of(
@@ -340,5 +344,12 @@ class LocalFrontier:
 
 def _request(id: int, link: Link, referrer: str | None) -> Request:
     return Request(
-        id=id, url=link.url, host=link.host, depth=link.depth, hops=link.hops, referrer=referrer
+        id=id,
+        url=link.url,
+        host=link.host,
+        depth=link.depth,
+        hops=link.hops,
+        referrer=referrer,
+        priority=link.priority,
+        extra=link.extra,
     )

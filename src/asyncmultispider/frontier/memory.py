@@ -78,11 +78,11 @@ class MemoryLedger:
     def load(self, host: str, after: tuple[int, int], limit: int) -> list[tuple[Request, float]]:
         """See `Ledger.load`."""
         found = sorted(
-            (row.born.link.depth, id)
+            (row.born.rank, id)
             for id, row in self.rows.items()
             if row.state is State.QUEUED and row.born.link.host == host
         )
-        return [self._request(id) for depth, id in found if (depth, id) > after][:limit]
+        return [self._request(place[1]) for place in found if place > after][:limit]
 
     def find(self, fingerprint: int) -> Request | None:
         """See `Ledger.find`."""
@@ -123,8 +123,10 @@ class MemoryLedger:
         for trap in changes.traps:
             self.traps[trap.host, trap.family] = trap
         for raised in changes.raised:
-            row = self.rows[raised.id]
-            row.born = replace(row.born, link=raised.link, referrer=raised.referrer)
+            request = raised.request
+            row = self.rows[request.id]
+            link = replace(row.born.link, depth=request.depth, hops=request.hops)
+            row.born = replace(row.born, link=link, referrer=raised.referrer, rank=raised.rank)
 
     def close(self) -> None:
         """See `Ledger.close`."""
@@ -143,6 +145,8 @@ class MemoryLedger:
             lost=row.lost,
             deaths=row.deaths,
             referrer=referrer.born.link.url if referrer else None,
+            priority=link.priority,
+            extra=link.extra,
         )
         return request, (row.last.due - self._clock() if row.last else 0.0)
 

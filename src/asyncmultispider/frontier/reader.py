@@ -158,8 +158,9 @@ class LedgerReader:
         return int(
             self._db.execute(
                 "SELECT count(*) FROM urls "
-                "WHERE state='queued' AND host=? AND (depth, id) < (?, ?)",
-                (entry.host, entry.depth, entry.id),
+                "WHERE state='queued' AND host=?1 "
+                "AND (rank, id) < ((SELECT rank FROM urls WHERE id=?2), ?2)",
+                (entry.host, entry.id),
             ).get
         )
 

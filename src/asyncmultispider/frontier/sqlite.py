@@ -16,6 +16,7 @@ from msgspec import DecodeError, ValidationError, convert, json
 from asyncmultispider.errors import DamageError, StorageError
 from asyncmultispider.frontier.base import (
     CROWD,
+    RANKS,
     Changes,
     Rest,
     Restored,
@@ -54,9 +55,12 @@ CREATE TABLE IF NOT EXISTS urls(
     elapsed REAL,
     lost INTEGER NOT NULL DEFAULT 0,
     deaths INTEGER NOT NULL DEFAULT 0,
-    note TEXT
+    note TEXT,
+    priority INTEGER NOT NULL DEFAULT 0,
+    rank INTEGER NOT NULL DEFAULT 0,
+    extra TEXT
 );
-CREATE INDEX IF NOT EXISTS queued ON urls(host, depth, id) WHERE state = 'queued';
+CREATE INDEX IF NOT EXISTS queued ON urls(host, rank, id) WHERE state = 'queued';
 CREATE TABLE IF NOT EXISTS tries(
     url_id INTEGER NOT NULL, at REAL NOT NULL, elapsed REAL NOT NULL,
     reason TEXT, status INTEGER, detail TEXT
@@ -81,17 +85,27 @@ WHERE state IN ('queued', 'leased') AND attempts > 0;
 """
 """Format 1 did not keep the number of lost tries; it counted the others."""
 TO_3 = "ALTER TABLE urls ADD COLUMN note TEXT;"
+TO_4 = f"""
+ALTER TABLE urls ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE urls ADD COLUMN rank INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE urls ADD COLUMN extra TEXT;
+UPDATE urls SET rank = depth * (SELECT CASE WHEN json_extract(value, '$.depth') IS NULL
+    THEN 1 ELSE {RANKS} END FROM meta WHERE key = 'identity')
+WHERE EXISTS (SELECT 1 FROM meta WHERE key = 'identity');
+DROP INDEX queued;
+"""  # noqa: S608 - our own words
+"""Until format 3 a host's queue was in the order of (depth, id)."""
 
 FORMAT = Format(
     application_id=0x414D5346,  # "AMSF"
-    version=3,
+    version=4,
     schema=SCHEMA,
-    upgrades={1: TO_2, 2: TO_3},
+    upgrades={1: TO_2, 2: TO_3, 3: TO_4},
     checked=True,
 )
 
-INSERT = """INSERT INTO urls(id, state, reason, url, host, depth, hops, referrer, fingerprint, note)
-VALUES(?,?,?,?,?,?,?,?,?,?)"""
+INSERT = """INSERT INTO urls(id, state, reason, url, host, depth, hops, referrer, fingerprint, note,
+priority, rank, extra) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"""
 LEASE = """UPDATE urls SET state='leased', attempts=attempts+1
 WHERE id IN (SELECT value FROM json_each(?))"""
 RELEASE_ALL = """UPDATE urls SET state='queued', attempts=attempts-1, deaths=max(0, deaths-1)
@@ -125,13 +139,13 @@ GROUP BY host HAVING count(*) >= ?"""
 SESSIONS = """SELECT url FROM urls WHERE state <> 'skipped' AND reason IS NOT 'trap' AND (
 url LIKE '%id=%' OR url LIKE '%s=%' OR url LIKE '%cftoken=%' OR url LIKE '%aspsessionid%'
 OR url LIKE '%(s(%')"""
-RAISE = "UPDATE urls SET depth=?, hops=?, referrer=? WHERE id=?"
+RAISE = "UPDATE urls SET depth=?, hops=?, referrer=?, rank=? WHERE id=?"
 QUEUED = """
 SELECT id, url, host, depth, hops, attempts, lost, deaths,
-       (SELECT r.url FROM urls r WHERE r.id = urls.referrer), due
+       (SELECT r.url FROM urls r WHERE r.id = urls.referrer), priority, extra, due
 FROM urls """
 LOAD = f"""{QUEUED} INDEXED BY queued
-WHERE state='queued' AND host=? AND (depth, id) > (?, ?) ORDER BY depth, id LIMIT ?"""
+WHERE state='queued' AND host=? AND (rank, id) > (?, ?) ORDER BY rank, id LIMIT ?"""
 MARKS = "CREATE INDEX IF NOT EXISTS marks ON urls(fingerprint) WHERE state = 'queued'"
 FIND = f"{QUEUED} INDEXED BY marks WHERE state='queued' AND fingerprint=?"
 
@@ -275,7 +289,11 @@ class SqliteLedger:
                 )
             if changes.raised:
                 db.executemany(
-                    RAISE, [(r.link.depth, r.link.hops, r.referrer, r.id) for r in changes.raised]
+                    RAISE,
+                    [
+                        (r.request.depth, r.request.hops, r.referrer, r.rank, r.request.id)
+                        for r in changes.raised
+                    ],
                 )
 
     def flush(self) -> None:
@@ -331,7 +349,7 @@ def read_meta(path: Path, key: str) -> str | None:
 
 
 def _request(row: tuple[Any, ...]) -> Request:
-    id, url, host, depth, hops, attempts, lost, deaths, referrer, _ = row
+    id, url, host, depth, hops, attempts, lost, deaths, referrer, priority, extra, _ = row
     return Request(
         id=id,
         url=url,
@@ -342,6 +360,8 @@ def _request(row: tuple[Any, ...]) -> Request:
         lost=lost,
         deaths=deaths,
         referrer=referrer,
+        priority=priority,
+        extra=extra,
     )
 
 
@@ -361,6 +381,9 @@ def _rows(changes: Changes) -> list[tuple[object, ...]]:
                 born.referrer,
                 _signed(born.fingerprint),
                 link.note,
+                link.priority,
+                born.rank,
+                link.extra,
             )
         )
     return rows

@@ -15,8 +15,9 @@ from heapq import heapify, heappop, heappush
 from math import inf
 
 from asyncmultispider.bans import REFUSED
+from asyncmultispider.frontier.base import rank_of
 from asyncmultispider.frontier.gate import GONE, POISONED, Gate, Refusal, Shelf
-from asyncmultispider.frontier.host import Host
+from asyncmultispider.frontier.host import BEFORE_ALL, Host
 from asyncmultispider.model import Closed, Outcome, Reason, Request, State
 from asyncmultispider.politeness import Manners
 from asyncmultispider.retry import MAX_RETRY_AFTER, SUSPECT, is_poison
@@ -85,20 +86,20 @@ class Workbench:
                 host.held = False
                 self.schedule(host)
 
-    def wants(self, host: Host, depth: int, id: int) -> bool:
+    def wants(self, host: Host, rank: int, id: int) -> bool:
         """Whether `push` would hold this URL in memory, or leave it to the ledger."""
-        if host.tail and (depth, id) > host.cursor:
+        if host.tail and (rank, id) > host.cursor:
             return False
         if len(host.heads) < 2 * self._share():
             return True
         self._put_back(host)
-        return (depth, id) <= host.cursor
+        return (rank, id) <= host.cursor
 
     def push(self, host: Host, request: Request, due: float = -inf) -> None:
         """Queue a request, not to be handed out before `due`."""
         if due == -inf or host.refusal is not None:
             host.held = False
-            heappush(host.heads, (request.depth, request.id, request))
+            heappush(host.heads, (*self._place(request), request))
         else:
             heappush(host.later, (due, request.id, request))
 
@@ -108,7 +109,7 @@ class Workbench:
         self._open_depths[known.depth] -= 1
         host.heads = [head for head in host.heads if head[1] != known.id]
         heapify(host.heads)
-        if self.wants(host, again.depth, again.id):
+        if self.wants(host, *self._place(again)):
             self.push(host, again)
 
     def schedule(self, host: Host) -> None:
@@ -275,7 +276,7 @@ class Workbench:
         coming = self._clear(host, now, closed)
         if coming is None:
             return None
-        if self._level_by_level and host.heads[0][0] > self._level():
+        if self._level_by_level and host.heads[0][2].depth > self._level():
             host.held = True
             self._held[host] = None
             return None
@@ -327,13 +328,17 @@ class Workbench:
 
     def _again(self, host: Host, request: Request) -> None:
         # Beyond the cursor it waits in the ledger, and comes with its neighbours.
-        if not host.tail or (request.depth, request.id) <= host.cursor:
+        if not host.tail or self._place(request) <= host.cursor:
             self.push(host, request)
 
     def _gate_for(self, host: Host, request: Request) -> Gate | None:
         if not self._asks or host.refusal is not None:
             return None
         return self._gate(host, request.url.partition(":")[0])
+
+    def _place(self, request: Request) -> tuple[int, int]:
+        rank = rank_of(request.depth, request.priority, by_level=self._level_by_level)
+        return rank, request.id
 
     def _share(self) -> int:
         return min(HEADS // 2, ALL_HEADS // len(self._hosts))
@@ -342,7 +347,7 @@ class Workbench:
         """Leave the farther half of what is in memory to the ledger, where it is already."""
         host.heads.sort()
         del host.heads[self._share() :]
-        host.cursor = host.heads[-1][:2] if host.heads else (-1, 0)
+        host.cursor = host.heads[-1][:2] if host.heads else BEFORE_ALL
         host.held = host.held and bool(host.heads)
         host.tail = True
 
@@ -354,7 +359,7 @@ class Workbench:
             rows = self._load(host.name, host.cursor, limit)
             host.tail = len(rows) == limit
             for request, wait in rows:
-                host.cursor = (request.depth, request.id)
+                host.cursor = self._place(request)
                 if request.id not in waiting:
                     # The clock may have been set back: no retry waits longer than the longest.
                     waits = wait > 0 and host.refusal is None
