@@ -16,7 +16,7 @@ from asyncmultispider.frontier.sqlite import SqliteLedger
 from asyncmultispider.model import State
 from asyncmultispider.settings import Settings
 from asyncmultispider.stats import Summary
-from asyncmultispider.store.sqlite import read_pages
+from asyncmultispider.store.reader import read_pages
 
 A = "http://a.example"
 SITE = 60

@@ -10,22 +10,23 @@ import pytest
 
 from asyncmultispider.directory import PAGES
 from asyncmultispider.errors import StorageError, UsageError
-from asyncmultispider.export import Exported, check_target, export_jsonl, listed, listing
+from asyncmultispider.outputs import Exported, check_target, listed, listing
 from command import python
+from exporting import export
 from test_crash import SITE, make_web
 from test_crash import run as run_tree
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from asyncmultispider import export
+from asyncmultispider.outputs import check_target, jsonl, write_output
 
-def lines(_):
+def lines(*_, **__):
     yield b"{}" * 100_000
     os.kill(os.getpid(), signal.SIGKILL)
 
-export._lines = lines
-export.export_jsonl(Path(sys.argv[1]), Path(sys.argv[2]))
+jsonl.all_lines = lines
+write_output(check_target(sys.argv[2]), Path(sys.argv[1]))
 """
 
 
@@ -56,12 +57,12 @@ def check(written: Exported, target: Path) -> None:
 
 
 def test_it_tells_what_it_wrote(pages: Path, target: Path) -> None:
-    check(export_jsonl(pages, target), target)
+    check(export(pages, target), target)
 
 
 def test_a_note_of_it_is_read_back(pages: Path, target: Path) -> None:
     odd = target.with_name(b"\xff.jsonl".decode(errors="surrogateescape"))
-    outputs = [export_jsonl(pages, path) for path in (target, odd)]
+    outputs = [export(pages, path) for path in (target, odd)]
     assert listing(outputs).isascii()
     assert listed(listing(outputs)) == outputs
 
@@ -77,7 +78,7 @@ def test_it_is_on_the_disk_before_it_has_its_name(
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", noting)
-    export_jsonl(pages, target)
+    export(pages, target)
     assert synced == [(str(part_of(target)), False), (str(target.parent), True)]
 
 
@@ -90,7 +91,7 @@ def test_a_failing_fsync_leaves_the_old_file(
     target.write_bytes(b"old")
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(StorageError, match="Input/output error"):
-        export_jsonl(pages, target)
+        export(pages, target)
     assert [(path.name, path.read_bytes()) for path in target.parent.iterdir()] == [
         (target.name, b"old")
     ]
@@ -101,7 +102,7 @@ def test_its_mode_is_that_of_the_umask(pages: Path, target: Path, mask: int) -> 
     part_of(target).write_bytes(b"{")
     before = os.umask(mask)
     try:
-        export_jsonl(pages, target)
+        export(pages, target)
     finally:
         os.umask(before)
     assert target.stat().st_mode & 0o777 == 0o666 & ~mask
@@ -113,16 +114,16 @@ def test_what_a_killed_process_left_is_replaced(pages: Path, target: Path) -> No
     assert killed.code == -signal.SIGKILL, killed
     assert target.read_bytes() == b"old"
     assert {path.name for path in target.parent.iterdir()} == {target.name, part_of(target).name}
-    check(export_jsonl(pages, target), target)
+    check(export(pages, target), target)
 
 
 def test_another_process_is_writing_it(pages: Path, target: Path) -> None:
     with part_of(target).open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(UsageError, match="another process"):
-            export_jsonl(pages, target)
+            export(pages, target)
     assert not target.exists()
-    check(export_jsonl(pages, target), target)
+    check(export(pages, target), target)
 
 
 def test_no_link_is_followed(pages: Path, target: Path, tmp_path: Path) -> None:
@@ -130,10 +131,10 @@ def test_no_link_is_followed(pages: Path, target: Path, tmp_path: Path) -> None:
     mine.write_bytes(b"mine")
     part_of(target).symlink_to(mine)
     with pytest.raises(StorageError, match=target.name):
-        export_jsonl(pages, target)
+        export(pages, target)
     part_of(target).unlink()
     part_of(target).hardlink_to(mine)
-    check(export_jsonl(pages, target), target)
+    check(export(pages, target), target)
     assert mine.read_bytes() == b"mine"
 
 
@@ -145,7 +146,7 @@ def test_a_name_that_is_too_long_is_refused_before_anything_begins(tmp_path: Pat
 def test_a_pipe_in_its_way_is_not_waited_for(pages: Path, target: Path) -> None:
     os.mkfifo(part_of(target))
     with pytest.raises(StorageError, match="can't write"):
-        export_jsonl(pages, target)
+        export(pages, target)
 
 
 def test_a_link_that_was_named_is_written_through_and_its_mode_is_kept(
@@ -155,7 +156,7 @@ def test_a_link_that_was_named_is_written_through_and_its_mode_is_kept(
     real.parent.mkdir()
     real.touch(mode=0o600)
     link.symlink_to(real)
-    check(export_jsonl(pages, check_target(str(link))), real)
+    check(export(pages, link), real)
     assert link.is_symlink()
     assert real.stat().st_mode & 0o777 == 0o600
 
@@ -170,4 +171,4 @@ def test_an_output_may_be_in_the_directory_that_is_going_to_be_made(tmp_path: Pa
     directory = tmp_path / "new"
     with pytest.raises(UsageError, match="no folder to write in"):
         check_target(str(directory / "out.jsonl"))
-    assert check_target(str(directory / "out.jsonl"), directory).parent == directory
+    assert check_target(str(directory / "out.jsonl"), directory).path.parent == directory

@@ -21,7 +21,7 @@ from asyncmultispider.cli.commands import cli
 from asyncmultispider.cli.verify import verify_command
 from asyncmultispider.crawler import Crawl
 from asyncmultispider.directory import default_directory
-from asyncmultispider.export import harmless
+from asyncmultispider.outputs.harmless import harmless
 from asyncmultispider.model import Batch
 from asyncmultispider.settings import Settings
 from asyncmultispider.urls import canonicalize
@@ -364,7 +364,7 @@ def test_a_spider_at_a_terminal(spidered: Crawled) -> None:
 
 
 def test_its_items(spidered: Crawled, capsys: pytest.CaptureFixture[str]) -> None:
-    items = {i["url"]: i["item"] for i in objects((spidered.folder / "items.jsonl").read_text())}
+    items = {i["_url"]: i for i in objects((spidered.folder / "items.jsonl").read_text())}
     for number, text in enumerate(EVIL):
         item = items[spidered.site.url(f"/title/{number}")]
         assert item["title"] == " ".join(text.replace("\0", "\ufffd").split())
@@ -425,7 +425,7 @@ def page(page):
     ended = run("run", "spider.py", "-d", "dir", "-o", "o.jsonl", "-q", *FAST, cwd=tmp_path)
     assert ended.code == 0, ended
     lines = objects((tmp_path / "o.jsonl").read_text())
-    assert lines == [{"url": site.url("/fine"), "item": {"raw": {"a": 1, "b": [2, 3]}}}]
+    assert lines == [{"raw": {"a": 1, "b": [2, 3]}, "_url": site.url("/fine")}]
     failed = {site.url(path) for path in ("/forged", "/bad", "/bytes")}
     assert set(ledger(tmp_path / "dir", "--reason", "handler")) == failed
 

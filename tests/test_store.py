@@ -11,7 +11,8 @@ import zstandard
 from asyncmultispider.errors import StorageError, UsageError
 from asyncmultispider.model import Outcome
 from asyncmultispider.store.memory import MemoryStore
-from asyncmultispider.store.sqlite import SqliteStore, read_items, read_pages, totals
+from asyncmultispider.store.reader import read_items, read_pages
+from asyncmultispider.store.sqlite import SqliteStore, totals
 from asyncmultispider.testing import StoreSuite
 from asyncmultispider.testing.stores import page
 

@@ -22,12 +22,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from asyncmultispider.export import export_jsonl
 from asyncmultispider.fetch.curl import AsyncCurlFetcher, CurlFetcher
 from asyncmultispider.model import Failure, Reason, Request, Response, Result
 from asyncmultispider.settings import Settings
 from asyncmultispider.urls import host_of
 from crawling import crawl_site, links
+from exporting import export
 from webserver import Certificates, Reply, Site
 
 DEADLINE = 10
@@ -311,7 +311,7 @@ def test_pages_that_came_unverified_are_marked(tmp_path: Path) -> None:
         marked = {row["url"] for row in crawled.query("pages.db", "SELECT * FROM unverified")}
         assert marked == {site.url(path) for path in ("/", "/1", "/moved")}
         out = tmp_path / "out.jsonl"
-        export_jsonl(crawled.directory / "pages.db", out)
+        export(crawled.directory / "pages.db", out)
         lines = [json.loads(line) for line in out.read_text().splitlines()]
         assert [line["unverified"] for line in lines] == [True] * 3
     with Site() as plain:

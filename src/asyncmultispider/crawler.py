@@ -22,7 +22,6 @@ from asyncmultispider.engines.processes import Processes, Reported
 from asyncmultispider.engines.threads import Threads
 from asyncmultispider.engines.worker import give_up, keep_to_ourselves, show_life, work
 from asyncmultispider.errors import CrawlError, StorageError, UsageError
-from asyncmultispider.export import OUTPUTS, Exported, listing
 from asyncmultispider.fetch.curl import AsyncCurlFetcher, CurlFetcher, Turns
 from asyncmultispider.fetch.guard import Guard
 from asyncmultispider.frontier.local import LocalFrontier
@@ -32,6 +31,7 @@ from asyncmultispider.judge import Judge
 from asyncmultispider.mending import Mended, mend
 from asyncmultispider.model import Failure, Reason, Request, Result, State
 from asyncmultispider.observe import Observer
+from asyncmultispider.outputs import OUTPUTS, Exported, Target, listed, listing, write_output
 from asyncmultispider.settings import Settings, without_user
 from asyncmultispider.spider import Spider
 from asyncmultispider.sqlite import check_database
@@ -95,7 +95,7 @@ class Crawl:
             stack.callback(self.store.close)
             self.mended = mend(ledger, self.store)
             if self.mended.requeued:  # the outputs have pages that are not done any more
-                self.note_outputs([])
+                self._note_outputs([])
             self.frontier = LocalFrontier(
                 ledger,
                 self.settings,
@@ -141,8 +141,36 @@ class Crawl:
             self._journal.note("stop", **structs.asdict(summary))
         return summary
 
-    def note_outputs(self, outputs: Sequence[Exported]) -> None:
-        """Keep in the ledger what this run wrote beside it, for `verify`. Raises `StorageError`."""
+    def write_outputs(self, targets: Sequence[Target], *, bodies: bool = False) -> list[Exported]:
+        """Write what is stored to files and folders, and note that for `verify`; what was written.
+
+        Where one can't be written, the others are. Raises `UsageError`, `StorageError`.
+        """
+        before: list[Exported] = []
+        if self.mended == Mended():  # else pages may be gone that they hold
+            with suppress(ValueError):  # somebody's hand was in it; `verify` tells
+                before = listed(self._ledger.meta(OUTPUTS) or "[]")
+        # Until all are written the list is empty: a crash leaves none on it that has changed since.
+        self._note_outputs([])
+        written: list[Exported] = []
+        trouble: CrawlError | None = None
+        for target in targets:
+            try:
+                written += write_output(
+                    target,
+                    self.directory / PAGES,
+                    bodies=bodies,
+                    about=self._public,
+                    before=before,
+                )
+            except (UsageError, StorageError) as error:
+                trouble = trouble or error
+        self._note_outputs(written)
+        if trouble is not None:
+            raise trouble
+        return written
+
+    def _note_outputs(self, outputs: Sequence[Exported]) -> None:
         self._ledger.set_meta(OUTPUTS, listing(outputs), durable=True)
 
     async def _run(self, stored: int, observers: Sequence[Observer]) -> Stopped:

@@ -11,9 +11,9 @@ from asyncmultispider.cli.commands import FINISHED, NO_PAGES
 from asyncmultispider.cli.lines import as_line, ascii_json
 from asyncmultispider.directory import FRONTIER, PAGES, is_running, owner
 from asyncmultispider.errors import UsageError
-from asyncmultispider.export import OUTPUTS, check_target, export_jsonl, listed
 from asyncmultispider.frontier.reader import reading
 from asyncmultispider.model import State
+from asyncmultispider.outputs import OUTPUTS, check_target, listed, write_output
 from asyncmultispider.store.sqlite import totals
 from asyncmultispider.text import complain, duration, one_line, size
 
@@ -101,8 +101,8 @@ def export_command(directory: str, target: str) -> int:
     if not totals(where / PAGES)[0]:
         complain(f"nothing to export: no page is stored in {directory!r}")
         return NO_PAGES
-    written = export_jsonl(where / PAGES, path)
-    print(f"{written.lines} lines in {one_line(target)}", file=sys.stderr)
+    for written in write_output(path, where / PAGES):
+        print(f"{written.lines} lines in {one_line(target)}", file=sys.stderr)
     return FINISHED
 
 

@@ -15,7 +15,7 @@ from asyncmultispider.cli.lines import ascii_json
 from asyncmultispider.crawler import Crawl, choose_seeds
 from asyncmultispider.directory import FRONTIER, PAGES, default_directory, forget
 from asyncmultispider.errors import UsageError
-from asyncmultispider.export import check_target, export_jsonl
+from asyncmultispider.outputs import check_target
 from asyncmultispider.progress import progress
 from asyncmultispider.settings import ENGINES, EngineName, Settings, without_user
 from asyncmultispider.spider import Spider
@@ -88,14 +88,8 @@ def crawl_command(
             summary = crawl.run(observers)
         _report(summary, crawl, as_json=as_json, quiet=quiet)
         if summary.stopped != "failed":  # else there may be pages that the ledger knows nothing of
-            _write_outputs(crawl, targets)
+            crawl.write_outputs(targets)
     return _exit_code(summary)
-
-
-def _write_outputs(crawl: Crawl, targets: list[Path]) -> None:
-    # Until all are written the list is empty: a crash leaves none on it that has changed since.
-    crawl.note_outputs([])
-    crawl.note_outputs([export_jsonl(crawl.directory / PAGES, target) for target in targets])
 
 
 def _choose_engine(engine: EngineName | None, processes: int | None) -> EngineName:

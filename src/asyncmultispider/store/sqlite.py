@@ -6,9 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import zstandard
-from msgspec import Struct, json
+from msgspec import json
 
-from asyncmultispider.errors import DamageError
 from asyncmultispider.model import Headers, Outcome, PageRow, Reason
 from asyncmultispider.sqlite import (
     Format,
@@ -33,12 +32,15 @@ CREATE TABLE IF NOT EXISTS bodies(digest BLOB PRIMARY KEY, encoding TEXT, body B
 CREATE TABLE IF NOT EXISTS items(url TEXT, n INTEGER, data TEXT, UNIQUE(url, n));
 CREATE TABLE IF NOT EXISTS canonicals(url TEXT PRIMARY KEY, canonical TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS unverified(url TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS lastmods(
+    sitemap TEXT, url TEXT, lastmod TEXT, PRIMARY KEY(sitemap, url)
+) WITHOUT ROWID;
 """
 
 FORMAT = Format(
     application_id=0x414D5350,  # "AMSP"
-    version=2,
-    upgrades={1: ""},  # `unverified` is new
+    version=3,
+    upgrades={1: "", 2: ""},  # `unverified`, then `lastmods` were new
     schema=SCHEMA,
     page_size=32768,  # most bodies fit into one
 )
@@ -47,6 +49,7 @@ PAGE = "INSERT OR REPLACE INTO pages VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"
 BODY = "INSERT OR IGNORE INTO bodies VALUES(?,?,?)"
 ITEM = "INSERT OR REPLACE INTO items VALUES(?,?,?)"
 UNVERIFIED = "INSERT OR IGNORE INTO unverified VALUES(?)"
+LASTMOD = "INSERT OR REPLACE INTO lastmods VALUES(?,?,?)"
 CANONICAL = "INSERT OR REPLACE INTO canonicals VALUES(?,?)"
 FORGET = "DELETE FROM pages WHERE url=? RETURNING digest"
 KEPT = """SELECT DISTINCT digest FROM pages
@@ -90,6 +93,9 @@ class SqliteStore:
             unverified = [(page.url,) for page in pages if page.unverified]
             if unverified:
                 db.executemany(UNVERIFIED, unverified)
+            lastmods = [(page.url, *each) for page in pages for each in page.lastmods]
+            if lastmods:
+                db.executemany(LASTMOD, lastmods)
             if items:
                 db.executemany(ITEM, items)
             self._purge(gone)
@@ -129,6 +135,7 @@ class SqliteStore:
         gone = [digest or b"" for (digest,) in db.executemany(FORGET, urls)]
         db.executemany("DELETE FROM canonicals WHERE url=?", urls)
         db.executemany("DELETE FROM unverified WHERE url=?", urls)
+        db.executemany("DELETE FROM lastmods WHERE sitemap=?", urls)
         db.executemany("DELETE FROM items WHERE url=?", urls)
         return gone
 
@@ -153,59 +160,11 @@ class SqliteStore:
         return "identity", body
 
 
-class StoredPage(Struct, frozen=True, kw_only=True):
-    """A page as it is read back: a row of `pages` with its body unpacked."""
-
-    url: str
-    status: int
-    content_type: str | None
-    charset: str | None
-    title: str | None
-    depth: int
-    referrer: str | None
-    fetched_at: str
-    elapsed_ms: float
-    size: int
-    headers: str
-    digest: bytes
-    unverified: bool
-    body: bytes
-
-
-def read_pages(path: Path) -> Iterator[StoredPage]:
-    """All pages of a store, in the order in which they were stored."""
-    unpacker = zstandard.ZstdDecompressor()
-    with reading_database(path, FORMAT) as db:
-        for *fields, encoding, body in db.execute(
-            "SELECT pages.*, url IN (SELECT url FROM unverified), encoding, body "
-            "FROM pages JOIN bodies USING(digest) ORDER BY pages.rowid"
-        ):
-            if encoding == "zstd":
-                body = _unpacked(unpacker, body, path)
-            yield StoredPage(**dict(zip(_COLUMNS, fields, strict=True)), body=body)
-
-
-def read_items(path: Path) -> Iterator[tuple[str, str]]:
-    """All items of a store as (URL, JSON), in order."""
-    with reading_database(path, FORMAT) as db:
-        yield from db.execute("SELECT url, data FROM items ORDER BY rowid")
-
-
 def totals(path: Path) -> tuple[int, int]:
     """The number of pages of a store, and of the bytes of their bodies."""
     with reading_database(path, FORMAT) as db:
         pages, stored = db.execute("SELECT count(*), coalesce(sum(size), 0) FROM pages").get
         return pages, stored
-
-
-def _unpacked(unpacker: zstandard.ZstdDecompressor, body: bytes, path: Path) -> bytes:
-    try:
-        return unpacker.decompress(body)
-    except zstandard.ZstdError as error:
-        raise DamageError(f"{str(path)!r} is damaged: {error}") from error
-
-
-_COLUMNS = StoredPage.__struct_fields__[:-1]
 
 
 def _page_row(page: PageRow) -> tuple[object, ...]:

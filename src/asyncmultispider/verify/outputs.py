@@ -1,14 +1,12 @@
 """The files that the last run wrote beside the books: each as it was written, and of done URLs."""
 
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
-from stat import S_ISREG
-from typing import BinaryIO
+from stat import S_ISDIR, S_ISREG
 
-from msgspec import DecodeError, json
-
-from asyncmultispider.export import OUTPUTS, Exported, listed
+from asyncmultispider.outputs import OUTPUTS, Exported, listed, url_reader
+from asyncmultispider.outputs.base import About
+from asyncmultispider.outputs.files import read_manifest, sum_file
 from asyncmultispider.verify.books import Books
 from asyncmultispider.verify.report import Findings
 
@@ -22,9 +20,6 @@ KNOWN = """
 DELETE FROM temp.said WHERE rowid IN (
     SELECT s.rowid FROM main.urls u CROSS JOIN temp.said s ON s.url = u.url
     WHERE u.state = 'done')"""
-
-Said = tuple[str, bool]
-"""What a line is about: a URL, and whether it is an item of it."""
 
 
 def check_outputs(books: Books) -> None:
@@ -56,29 +51,45 @@ def _listed(note: object, findings: Findings) -> list[Exported]:
 
 def _check(books: Books, output: Exported, findings: Findings) -> None:
     books.beat(f"checking {output.path}")
+    path = Path(output.path)
     try:
-        found = Path(output.path).stat()
-        if not S_ISREG(found.st_mode) or found.st_size != output.bytes:
+        if not (_same_folder if output.folder else _same_file)(path, output):
             findings.add("outputs that were changed", output.path)
             return
-        with Path(output.path).open("rb") as file:
-            _check_lines(books, output, file, findings)
+        _check_urls(books, output, findings)
     except (FileNotFoundError, NotADirectoryError):
         findings.add("outputs that are gone", output.path)
     except (OSError, ValueError) as error:
         findings.add("outputs that can't be read", f"{output.path}: {error}")
 
 
-def _check_lines(books: Books, output: Exported, file: BinaryIO, findings: Findings) -> None:
-    own = Findings()
-    reader = _Reader(file, own)
+def _same_file(path: Path, output: Exported) -> bool:
+    found = path.stat()
+    if not S_ISREG(found.st_mode) or found.st_size != output.bytes:
+        return False
+    return sum_file(path) == (output.sha256, output.bytes)
+
+
+def _same_folder(path: Path, output: Exported) -> bool:
+    if not S_ISDIR(path.stat().st_mode):
+        return False
+    found = read_manifest(path)
+    return (found.sha256, found.bytes) == (output.sha256, output.bytes)
+
+
+def _check_urls(books: Books, output: Exported, findings: Findings) -> None:
+    read_urls = url_reader(output)
+    if read_urls is None:
+        return
     books.ask("DROP TABLE IF EXISTS temp.said")
     books.ask("CREATE TEMP TABLE said(url TEXT, item INTEGER)")
-    books.fill("INSERT INTO temp.said VALUES(?, ?)", iter(reader))
-    if (reader.lines, reader.digest.hexdigest()) != (output.lines, output.sha256):
-        findings.add("outputs that were changed", output.path)
-        return
-    findings.extend(own)
+    with Path(output.path).open("rb") as file:
+        said = _Said(read_urls(file))
+        books.fill("INSERT INTO temp.said VALUES(?, ?)", iter(said))
+    for number in said.odd:
+        findings.add("records of outputs that have no URL", f"{output.path}, record {number}")
+    if said.count != output.lines:
+        findings.add("outputs that have not as many records as were written", output.path)
     for url, more in books.ask(TWICE):
         findings.add("pages that an output has twice", url, more)
     books.ask("CREATE INDEX temp.said_url ON said(url)")
@@ -87,27 +98,18 @@ def _check_lines(books: Books, output: Exported, file: BinaryIO, findings: Findi
         findings.add("URLs in an output that are not done", url)
 
 
-class _Reader:
-    """What the lines of a file are about. `lines` and `digest` are of what was read."""
+class _Said:
+    """What the records of an output are about. `odd` are the numbers of those without a URL."""
 
-    def __init__(self, file: BinaryIO, findings: Findings) -> None:
-        self.lines = 0
-        self.digest = sha256()
-        self._file = file
-        self._findings = findings
+    def __init__(self, records: Iterator[About | None]) -> None:
+        self.count = 0
+        self.odd: list[int] = []
+        self._records = records
 
-    def __iter__(self) -> Iterator[Said]:
-        for line in self._file:
-            self.lines += 1
-            self.digest.update(line)
-            try:
-                fields = json.decode(line)
-            except DecodeError:
-                fields = None
-            if isinstance(fields, dict) and isinstance(fields.get("url"), str):
-                yield fields["url"], "item" in fields
+    def __iter__(self) -> Iterator[About]:
+        for record in self._records:
+            self.count += 1
+            if record is not None:
+                yield record
             else:
-                self._findings.add(
-                    "lines of outputs that are no object with a URL",
-                    f"{self._file.name}, line {self.lines}",
-                )
+                self.odd.append(self.count)
