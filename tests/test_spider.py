@@ -21,10 +21,18 @@ from asyncmultispider.settings import Settings
 from asyncmultispider.spider import Handler, Spider
 from asyncmultispider.spiderfile import load_spider
 from asyncmultispider.testing import reply
+from asyncmultispider.urls import host_of
 
 SEED = "http://a.example/"
 URL = "http://a.example/dir/page?x=1"
 BODY = "<title>T</title><a href=one>1</a><a href=/two>2</a><a href=mailto:x>m</a>"
+
+
+def page_at(url: str, *, status: int = 200, content_type: str | None = "text/html") -> Page:
+    return Page(
+        Request(id=1, url=url, host=host_of(url)),
+        reply("", status=status, content_type=content_type),
+    )
 
 
 # Which handler
@@ -58,7 +66,7 @@ def test_the_most_specific_glob_wins(path: str, winner: str) -> None:
         ("/blog/?page=*", "pages"),
     ]:
         spider.on(glob)(lambda page, name=name: name)
-    handler = spider.handler(f"http://a.example{path}")
+    handler = spider.handler(page_at(f"http://a.example{path}"))
     assert handler is not None
     assert handler(None) == winner
 
@@ -67,13 +75,13 @@ def test_of_equally_specific_globs_the_first_wins() -> None:
     spider = Spider(SEED)
     first = spider.on("/a/*")(lambda page: None)
     spider.on("*/a/")(lambda page: None)
-    assert spider.handler("http://a.example/a/") is first
+    assert spider.handler(page_at("http://a.example/a/")) is first
 
 
 def test_without_a_glob_for_it_a_page_has_no_handler() -> None:
     spider = Spider(SEED)
     spider.on("/a/*")(lambda page: None)
-    assert spider.handler(SEED) is None
+    assert spider.handler(page_at(SEED)) is None
 
 
 def test_an_empty_glob_is_refused() -> None:

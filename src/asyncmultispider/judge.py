@@ -6,7 +6,8 @@ answers with a `Visit`, the engine calls the handler (it may block, or be a coro
 `conclude` makes an outcome of what the handler gave.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 from traceback import format_exc
 
@@ -15,9 +16,11 @@ from msgspec.structs import replace
 
 from asyncmultispider.bans import REFUSALS, refusal_of
 from asyncmultispider.challenges import LARGEST, challenge
+from asyncmultispider.errors import UsageError
 from asyncmultispider.links import LinkFilter, are_cut
 from asyncmultispider.model import (
     REDIRECTS,
+    Extra,
     Failure,
     Link,
     Outcome,
@@ -33,10 +36,11 @@ from asyncmultispider.model import (
 from asyncmultispider.page import Findings, Follow, Page, is_outlier
 from asyncmultispider.page.gist import gist
 from asyncmultispider.retry import backoff, retry_after, retry_delay, shows_strain
-from asyncmultispider.robots import product_token
+from asyncmultispider.robots import Robots, product_token
 from asyncmultispider.settings import Settings
-from asyncmultispider.spider import Handler, Spider, handler_name
-from asyncmultispider.urls import canonicalize, is_web, without_login
+from asyncmultispider.sitemaps import Sitemap, SitemapError
+from asyncmultispider.spider import Handler, Rule, Spider, handler_name
+from asyncmultispider.urls import canonicalize, is_web, origin_of, without_login
 from asyncmultispider.urls.scope import Scope
 
 MAX_HOPS = 10
@@ -44,6 +48,8 @@ MAX_HOPS = 10
 NOTHING_FOUND = Findings(
     anchors=[], held=[], base=None, title=None, canonical=None, robots=[], charset=None
 )
+MOST_SITEMAPS = 1000
+"""Sitemaps of a robots.txt that are read."""
 LONGEST = 20_000
 """Characters of a detail that are kept: of a Location the first, of a traceback the last."""
 
@@ -54,7 +60,12 @@ class Visit(Struct, frozen=True, kw_only=True):
     request: Request
     response: Response
     page: Page
-    handler: Handler
+    rule: Rule
+
+    @property
+    def handler(self) -> Handler:
+        """What is to be called with the page."""
+        return self.rule.handler
 
 
 class Judge:
@@ -68,8 +79,8 @@ class Judge:
         self._spider = spider
         self.agent = product_token(settings.user_agent)
         self._obedient = not settings.ignore_robots
-        seeds = [without_login(seed) for seed in settings.seeds]
-        self._links = LinkFilter(Scope(settings.scope, seeds, settings.include, settings.exclude))
+        starts = [without_login(url) for url in settings.starts]
+        self._links = LinkFilter(Scope(settings.scope, starts, settings.include, settings.exclude))
 
     def __call__(
         self, request: Request, result: Result, findings: Findings | None = None
@@ -109,11 +120,28 @@ class Judge:
         wall = challenge(result, None) if result.status in REFUSALS else None
         if wall is not None:
             return self._walled(request, result, wall)
-        return self._missed(request, result, http_reason(result.status), None)
+        missed = self._missed(request, result, http_reason(result.status), None)
+        wanted = self._wanted(request, result) if missed.state is State.FAILED else None
+        return wanted or missed
 
     def seeds(self) -> list[Link]:
         """The links that the crawl begins with."""
-        return [self._links.link(url, 0) for url in self._settings.seeds]
+        seeds = [self._links.link(url, 0) for url in self._settings.seeds]
+        return seeds + self._links.sitemaps(self._settings.sitemap, ())
+
+    def outgoing(self, request: Request) -> Request:
+        """The request as it is to be sent. Raises what hooks of the spider raise."""
+        return request if self._spider is None else self._spider.outgoing(request)
+
+    def _wanted(self, request: Request, response: Response) -> Visit | None:
+        """An error that a handler asks for. One that may be too much to parse is none."""
+        if self._spider is None or is_outlier(response.body):
+            return None
+        page = Page(request, response, self.agent)
+        rule = self._spider.rule(page, Extra.of(request.extra).handler)
+        if rule is None or not rule.holds(page):
+            return None
+        return Visit(request=request, response=response, page=page, rule=rule)
 
     def _judge_page(
         self, request: Request, response: Response, findings: Findings | None
@@ -121,6 +149,9 @@ class Judge:
         page = Page(request, response, self.agent)
         if findings is not None:
             page.know(findings)
+        extra = Extra.of(request.extra)
+        if extra.sitemap is not None:
+            return self._judge_sitemap(request, response, page, extra.sitemap)
         wall = challenge(response, page.title)
         if wall is not None:
             return self._walled(request, response, wall)
@@ -132,27 +163,69 @@ class Judge:
                 at=response.at,
                 elapsed=response.elapsed,
                 status=response.status,
-                links=self._follow(page),
+                links=self._parts(page) + self._follow(page) + self._refresh(request, page),
             )
-        handler = self._spider.handler(page.url) if self._spider else None
-        if handler is not None:
-            return Visit(request=request, response=response, page=page, handler=handler)
+        if self._spider is not None and not extra.part:
+            try:
+                rule = self._spider.rule(page, extra.handler)
+            except UsageError as error:
+                return _broken(request, response, Reason.HANDLER, str(error))
+            if rule is not None:
+                return Visit(request=request, response=response, page=page, rule=rule)
         row = _row(page, response)  # first: links that were given out must reach the frontier
         said = gist(page) if request.look else None
-        return _done(request, response, row, links=self._follow(page), gist=said)
+        links = self._parts(page)
+        if not extra.part:
+            links += self._follow(page) + self._refresh(request, page)
+        return _done(request, response, row, links=links, gist=said)
+
+    def _judge_sitemap(
+        self, request: Request, response: Response, page: Page, vouching: tuple[str, ...]
+    ) -> Outcome:
+        try:
+            sitemap = Sitemap.parse(
+                response.body,
+                request.url,
+                response.header("content-type"),
+                vouching=vouching or None,
+            )
+        except SitemapError as error:
+            return _broken(request, response, Reason.BAD_SITEMAP, str(error))
+        listed = (*sitemap.urls, *sitemap.sitemaps)
+        lastmods = tuple((e.url, e.lastmod.isoformat()) for e in listed if e.lastmod is not None)
+        row = replace(_row(page, response), lastmods=lastmods)
+        links = self._links.sitemaps((entry.url for entry in sitemap.sitemaps), vouching)
+        if self._may_go_on(page):
+            links += self._links.given((entry.url for entry in sitemap.urls), page.depth + 1)
+        outcome = _done(request, response, row, links=tuple(links))
+        return replace(outcome, detail="; ".join(sitemap.problems)[:LONGEST] or None)
 
     def _conclude(self, visit: Visit, products: Iterable[object]) -> Outcome:
-        products = list(products)
+        products = list(_flat(products))
         wanted = [product for product in products if isinstance(product, Follow)]
-        items = [_item(product) for product in products if not isinstance(product, Follow)]
-        page = visit.page
-        row = _row(page, visit.response)
-        links = self._follow(page) if Follow(None) in wanted else ()
-        if self._may_go_on(page):
-            urls = dict.fromkeys(follow.url for follow in wanted if follow.url is not None)
-            links += tuple(self._links.given(urls, page.depth + 1))
-        said = gist(page) if visit.request.look else None
-        return _done(visit.request, visit.response, row, items=tuple(items), links=links, gist=said)
+        items = [
+            _item(visit.rule.checked(product))
+            for product in products
+            if not isinstance(product, Follow)
+        ]
+        page, request, response = visit.page, visit.request, visit.response
+        row = _row(page, response)
+        links = self._parts(page)
+        if self._may_go_on(page):  # what was said of a link counts before all links are given out
+            links += tuple(self._links.followed(wanted, page.depth + 1))
+        if Follow(None) in wanted:
+            links += self._follow(page)
+        links += self._refresh(request, page)
+        said = gist(page) if request.look and page.status < 300 else None
+        outcome = _done(request, response, row, items=tuple(items), links=links, gist=said)
+        if page.status < 300:
+            return outcome
+        return replace(
+            outcome,
+            overloaded=shows_strain(response),
+            wait=retry_after(response),
+            refusal=refusal_of(response),
+        )
 
     def _follow(self, page: Page) -> tuple[Link, ...]:
         if not page.facts.anchors or not self._may_go_on(page):
@@ -161,6 +234,35 @@ class Judge:
             return ()
         wanted = page.facts.may_follow if self._obedient else None
         return tuple(self._links.fresh(page, wanted))
+
+    def _parts(self, page: Page) -> tuple[Link, ...]:
+        """What the page needs to be shown, if that is wanted: also one step beyond --depth."""
+        if not self._settings.page_requisites:
+            return ()
+        return tuple(self._links.given(page.requisites, page.depth + 1, part=True))
+
+    def _refresh(self, request: Request, page: Page) -> tuple[Link, ...]:
+        """Where a page sends its readers on: like a redirect."""
+        target = page.refresh
+        if target is None or request.hops >= MAX_HOPS or page.status >= 300:
+            return ()
+        if self._obedient and "nofollow" in page.robots:
+            return ()
+        return (self._redirect(request, target),)
+
+    def _redirect(self, request: Request, target: str) -> Link:
+        # What was said of the URL goes along, but header fields only to the same origin.
+        extra = Extra.of(request.extra)
+        if extra.headers and origin_of(target) != origin_of(request.url):
+            extra = replace(extra, headers=())
+        link = self._links.link(
+            target,
+            request.depth,
+            request.hops + 1,
+            extra.as_text(),
+            free=extra.part or extra.sitemap is not None,
+        )
+        return replace(link, priority=request.priority) if request.priority else link
 
     def _may_go_on(self, page: Page) -> bool:
         return self._settings.depth is None or page.depth < self._settings.depth
@@ -171,7 +273,7 @@ class Judge:
             return self._missed(request, response, Reason.BAD_REDIRECT, response.header("location"))
         if request.hops >= MAX_HOPS:
             return self._missed(request, response, Reason.TOO_MANY_REDIRECTS, target)
-        link = self._links.link(target, request.depth, request.hops + 1)
+        link = self._redirect(request, target)
         page = Page(request, response, self.agent)
         if is_outlier(page.body):  # nobody reads it, and to parse it here may be the end of us
             page.know(NOTHING_FOUND)
@@ -233,6 +335,10 @@ class Judge:
 
     def _judge_robots(self, request: Request, result: Result) -> Outcome:
         answer = _robots_answer(request, result)
+        sitemaps: tuple[Link, ...] = ()
+        if answer.text and self._settings.sitemaps and self._links.may_lead_on(request.host):
+            named = _sitemaps(answer.text, request.url)
+            sitemaps = tuple(self._links.sitemaps(named, (request.host,)))
         lost = answer.text is None and answer.redirect is None
         again = retry_delay(request, result, self._settings.retries) if lost else None
         return Outcome(
@@ -246,6 +352,7 @@ class Judge:
             overloaded=lost and shows_strain(result),
             wait=retry_after(result) if lost else 0.0,
             robots=answer,
+            links=sitemaps,
         )
 
 
@@ -293,6 +400,14 @@ def _broken(request: Request, result: Result, reason: Reason, detail: str) -> Ou
     )
 
 
+def _flat(products: Iterable[object]) -> Iterator[object]:
+    for product in products:
+        if isinstance(product, list):  # of `yield page.follow(...)`, without `from`
+            yield from product
+        else:
+            yield product
+
+
 def _item(product: object) -> str:
     # A `msgspec.Raw` in it may be no JSON, or of many lines.
     text = json.format(json.encode(product), indent=-1).decode()
@@ -316,6 +431,12 @@ def _robots_answer(request: Request, result: Result) -> RobotsAnswer:
     if 400 <= result.status < 500 and result.status != 429:
         return RobotsAnswer(text=b"")
     return RobotsAnswer()
+
+
+def _sitemaps(text: bytes, url: str) -> Iterator[str]:
+    for named in Robots.parse(text, base=url).sitemaps[:MOST_SITEMAPS]:
+        with suppress(ValueError):
+            yield canonicalize(named)
 
 
 def _robots_trouble(result: Result) -> str:

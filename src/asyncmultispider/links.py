@@ -3,8 +3,10 @@
 import string
 from collections.abc import Callable, Iterable, Sequence
 
-from asyncmultispider.model import Link, Reason
-from asyncmultispider.page import Page
+from msgspec.structs import replace
+
+from asyncmultispider.model import NO_EXTRA, Extra, Link, Reason
+from asyncmultispider.page import Follow, Page
 from asyncmultispider.traps import oddity
 from asyncmultispider.urls import canonicalize, host_of, is_web, without_login
 from asyncmultispider.urls.scope import Scope
@@ -17,6 +19,7 @@ MOST_CHARACTERS = 20_000_000
 """Characters of the new links of one page: a long base makes many long ones of few bytes."""
 MOST_LINKS = 100_000
 """New links of one page that are given out. It takes some 0.3 s; everything else waits."""
+PART = Extra(part=True)
 _PLAIN_START = frozenset(string.ascii_letters + string.digits + "./_-~%")
 """A reference that begins with one of these depends on the directory of its page alone."""
 
@@ -82,25 +85,56 @@ class LinkFilter:
         self._size += len(directory) + sum(map(len, hrefs)) + sum(map(len, links))
         return list(links.values())
 
-    def given(self, urls: Iterable[str], depth: int) -> list[Link]:
-        """Links to these canonical web URLs, but for those that were given out before."""
-        links = {url: self.link(url, depth) for url in urls if url not in self._urls}
+    def given(self, urls: Iterable[str], depth: int, *, part: bool = False) -> list[Link]:
+        """Links to these canonical web URLs, but for those that were given out before.
+
+        `part`: they are parts of the page.
+        """
+        extra = PART if part else None
+        return self.followed((Follow(url, extra=extra) for url in urls), depth)
+
+    def followed(self, follows: Iterable[Follow], depth: int) -> list[Link]:
+        """The same of what a handler wants followed; of a URL that comes twice the first."""
+        links: dict[str, Link] = {}
+        for follow in follows:
+            url = follow.url
+            if url is not None and url not in self._urls and url not in links:
+                extra = follow.extra or NO_EXTRA
+                link = self.link(url, depth, extra=extra.as_text(), free=extra.part)
+                links[url] = replace(link, priority=follow.priority) if follow.priority else link
         self._urls.update(links)
         self._size += sum(map(len, links))
         return list(links.values())
 
-    def link(self, url: str, depth: int, hops: int = 0) -> Link:
+    def sitemaps(self, urls: Iterable[str], vouching: tuple[str, ...]) -> list[Link]:
+        """Links to sitemaps, by canonical URL. `vouching` are the hosts that name them.
+
+        They need not be within --scope, as what they list has to be.
+        """
+        extra = Extra(sitemap=vouching).as_text()
+        return [self.link(url, 0, extra=extra, free=True) for url in urls if is_web(url)]
+
+    def may_lead_on(self, host: str) -> bool:
+        """Whether pages of this host may be within --scope."""
+        return self._scope.reaches(host)
+
+    def link(
+        self, url: str, depth: int, hops: int = 0, extra: str | None = None, *, free: bool = False
+    ) -> Link:
         """A link to a canonical web URL, closed at birth when it is out of scope, or no URL to ask.
 
-        A user name and password in it are dropped: they would be somebody else's.
+        `free`: it need not be within --scope, as it is not to lead on from there. A user name and
+        password in it are dropped: they would be somebody else's.
         """
         url = without_login(url)
         host = host_of(url)
         skip = self._scope.refuses(url, host)
+        if free and skip is Reason.SCOPE and is_web(url):
+            skip = None
         odd = oddity(url) if skip is None and depth else None
         if odd is not None:
             skip = Reason.TRAP
-        return Link(url=url, host=host, depth=depth, hops=hops, skip=skip, note=odd)
+        return Link(url=url, host=host, depth=depth, hops=hops, skip=skip, note=odd, extra=extra)
 
     def forget(self) -> None:
         """Give out everything again."""

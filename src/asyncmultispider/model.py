@@ -50,6 +50,7 @@ class Reason(StrEnum):
     BAD_PORT = "bad-port"
     PROXY = "proxy"
     TOO_COMPLEX = "too-complex"
+    BAD_SITEMAP = "bad-sitemap"
     HANDLER = "handler"
     POISON = "poison"
     BUG = "bug"
@@ -76,13 +77,15 @@ class Extra(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `headers` are sent with it, and `handler` names the function that its page is for. `data` is any
     JSON value of the user's own. `sitemap` says that it is one, and lists the hosts that vouch for
-    it (`Sitemap.parse`); an empty list is nobody, and None: it is a page.
+    it (`Sitemap.parse`); with an empty list the user does, and None: it is a page. A `part` is what
+    another page needs to be shown: nothing is followed from there but further parts.
     """
 
     headers: Headers = ()
     handler: str | None = None
     data: Any = None
     sitemap: tuple[str, ...] | None = None
+    part: bool = False
 
     @classmethod
     def of(cls, text: str | None) -> "Extra":
@@ -101,8 +104,8 @@ class Link(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """A URL on its way into the frontier. `url` is canonical, `host` its host[:port].
 
     `skip` closes it at birth: it is recorded in the ledger and never fetched. `note` says more.
-    `hops` counts the redirects that led here in a row. Of a host's URLs those of a higher `priority`
-    come first. `extra` is the JSON of an `Extra`.
+    `hops` counts the redirects that led here in a row. Of a host's URLs those of a higher
+    `priority` come first. `extra` is the JSON of an `Extra`.
     """
 
     url: str

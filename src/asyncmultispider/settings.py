@@ -42,8 +42,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     `sitemap` are canonical URLs of sitemaps to start from; with `sitemaps` those that robots.txt
     names are read as well. With `page_requisites` what pages need to be shown is fetched, too.
     Of `user_agents` and of `header_pool` each host gets one, chosen by its name and `session`, a
-    number drawn for each run. `cookies` are kept per host. A host keeps to one of the `proxies` while
-    that works.
+    number drawn for each run. `cookies` are kept per host. A host keeps to one of the `proxies`
+    while that works.
     """
 
     seeds: tuple[str, ...]
@@ -128,6 +128,11 @@ class Settings(Struct, frozen=True, kw_only=True):
             _proxy(proxy)
         for cidr in self.allow_private:
             _cidr(cidr)
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """All URLs that the user named, of pages and of sitemaps."""
+        return (*self.seeds, *self.sitemap)
 
     def identity(self) -> dict[str, Any]:
         """What makes this crawl this crawl: a directory with another identity is not continued."""

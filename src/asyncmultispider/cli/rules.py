@@ -27,7 +27,7 @@ def rule_of(ledger: LedgerReader, entry: Entry, settings: Settings) -> str | Non
 def scope_rule(url: str, reason: Reason, settings: Settings) -> str:
     """The option that refuses a canonical URL for this reason."""
     if reason is Reason.SCOPE:
-        return f"outside --scope {settings.scope} of {_some(settings.seeds)}"
+        return f"outside --scope {settings.scope} of {_some(settings.starts)}"
     for glob in settings.exclude:
         if matcher("exclude", [glob])(url):
             return f"--exclude {glob!r} keeps it out"
@@ -53,7 +53,7 @@ def why_unknown(ledger: LedgerReader, url: str, settings: Settings) -> str:
     left = ledger.left()
     if left:
         why += f"; {left} URLs are left to fetch"
-    seeds = map(without_login, settings.seeds)
+    seeds = map(without_login, settings.starts)
     scope = Scope(settings.scope, seeds, settings.include, settings.exclude)
     reason = scope.refuses(url, host_of(url))
     if reason is not None:

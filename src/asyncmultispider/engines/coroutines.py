@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from asyncmultispider.engines.engine import START_BELOW, Desk
-from asyncmultispider.engines.handlers import TellBlocked, Watch, await_handler
+from asyncmultispider.engines.handlers import TellBlocked, Watch, await_handler, outgoing
 from asyncmultispider.fetch.base import AsyncFetcher
 from asyncmultispider.judge import Judge, Visit
 from asyncmultispider.model import Request
@@ -85,7 +85,8 @@ class Coroutines:
 
     async def _work_on(self, request: Request) -> None:
         self._resting -= 1
-        result = await self._fetcher.fetch(request)
+        sent = outgoing(self._judge, request)
+        result = await self._fetcher.fetch(sent) if isinstance(sent, Request) else sent
         if request.lost >= SUSPECT:
             self._desk.begin(request)
         if self._held_back:  # there may be room now, and this page's handler may take long

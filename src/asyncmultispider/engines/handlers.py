@@ -16,12 +16,12 @@ from collections.abc import (
 from contextlib import contextmanager, nullcontext
 from inspect import isawaitable
 from threading import Event, Thread
-from time import perf_counter
+from time import perf_counter, time
 from traceback import format_exc
 from typing import Any
 
 from asyncmultispider.judge import Judge, Visit
-from asyncmultispider.model import Outcome
+from asyncmultispider.model import Failure, Outcome, Reason, Request
 from asyncmultispider.spider import Handler, handler_name
 
 BLOCKING = 0.25
@@ -30,6 +30,14 @@ LOOK = 1.0
 """Seconds between two looks at what the loop is doing."""
 
 TellBlocked = Callable[[str, float], None]
+
+
+def outgoing(judge: Judge, request: Request) -> Request | Failure:
+    """The request as hooks of the spider want it sent, or what they raised."""
+    try:
+        return judge.outgoing(request)
+    except Exception:  # noqa: BLE001 - see above
+        return Failure(reason=Reason.HANDLER, detail=format_exc(), at=time(), elapsed=0.0)
 
 
 def call_handler(judge: Judge, visit: Visit, runner: "asyncio.Runner") -> Outcome:

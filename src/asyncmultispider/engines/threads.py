@@ -9,7 +9,7 @@ from threading import Event, Thread
 from time import monotonic
 
 from asyncmultispider.engines.engine import START_BELOW, Desk
-from asyncmultispider.engines.handlers import call_handler
+from asyncmultispider.engines.handlers import call_handler, outgoing
 from asyncmultispider.errors import UsageError
 from asyncmultispider.fetch.base import Fetcher
 from asyncmultispider.judge import Judge, Visit
@@ -115,7 +115,8 @@ class Threads:
 
     def _work_on(self, request: Request, fetcher: Fetcher, runner: asyncio.Runner) -> Outcome:
         # Its own function: a thread that waits for work must not keep its last page.
-        result = fetcher.fetch(request)
+        sent = outgoing(self._judge, request)
+        result = fetcher.fetch(sent) if isinstance(sent, Request) else sent
         if request.lost >= SUSPECT:
             self._begin(request)
         if self._held_back:  # there may be room now, and this page's handler may take long

@@ -124,7 +124,7 @@ class Trap(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Raised(Struct, frozen=True, kw_only=True, gc=False):
-    """A queued row that was found again in fewer steps: `request` and `referrer` as they are now."""
+    """A queued row that was found again in fewer steps, as it is now."""
 
     request: Request
     referrer: int

@@ -46,6 +46,19 @@ class Try(Struct, frozen=True, kw_only=True):
     detail: str | None
 
 
+class SeenHost(Struct, frozen=True, kw_only=True):
+    """A host, with the number of its URLs that were seen and of those that are done.
+
+    `in_scope`: at least one of them is not `skipped: scope`. `example` is the one seen first.
+    """
+
+    host: str
+    urls: int
+    done: int
+    in_scope: bool
+    example: str
+
+
 _COLUMNS = ", ".join(Entry.__struct_fields__)
 _CHOSEN = """WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR host = ?2)
 AND (?3 IS NULL OR reason = ?3) ORDER BY id"""
@@ -82,6 +95,16 @@ class LedgerReader:
         return int(
             self._db.execute("SELECT count(DISTINCT host) FROM urls WHERE state <> 'skipped'").get
         )
+
+    def seen_hosts(self) -> Iterator[SeenHost]:
+        """All hosts of the ledger, those with the most URLs first."""
+        for host, urls, done, in_scope, _, example in self._db.execute(
+            "SELECT host, count(*) n, sum(state = 'done'), max(reason IS NOT 'scope'), min(id), "
+            "url FROM urls GROUP BY host ORDER BY n DESC, host"
+        ):
+            yield SeenHost(
+                host=host, urls=urls, done=done, in_scope=bool(in_scope), example=example
+            )
 
     def finished_since(self, at: float) -> int:
         """URLs that became final since this Unix time."""

@@ -48,6 +48,7 @@ class Scope:
         exclude: Iterable[str] = (),
     ) -> None:
         self._seeds = frozenset(seeds)
+        self._hosts = frozenset(map(host_of, self._seeds))
         self._holds = _RULES[name](self._seeds)
         include, exclude = tuple(include), tuple(exclude)
         self._included = matcher("include", include) if include else None
@@ -62,6 +63,10 @@ class Scope:
         if self._included and not self._included(url) and url not in self._seeds:
             return Reason.EXCLUDED
         return None
+
+    def reaches(self, host: str) -> bool:
+        """Whether any URL of this host[:port] may be in scope."""
+        return host in self._hosts or self._holds(f"https://{host}/", host)
 
 
 def registrable_domain(host: str) -> str:
