@@ -48,7 +48,7 @@ FORMATS: Mapping[str, Format] = {
         extra="parquet",
         reader=True,
     ),
-    ".warc.gz": Format(module="warc", writer="write_warc"),
+    ".warc.gz": Format(module="warc", writer="write_warc", library="isal", extra="warc"),
     ".md": Format(module="markdown", writer="write_markdown", folder=True),
     ".html": Format(module="mirror", writer="write_mirror", folder=True),
 }
