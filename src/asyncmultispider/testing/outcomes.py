@@ -8,9 +8,25 @@ from asyncmultispider.model import Link, Outcome, Reason, Request, RobotsAnswer,
 from asyncmultispider.urls import host_of
 
 
-def link(url: str, depth: int = 0, *, hops: int = 0, skip: Reason | None = None) -> Link:
+def link(
+    url: str,
+    depth: int = 0,
+    *,
+    hops: int = 0,
+    skip: Reason | None = None,
+    priority: int = 0,
+    extra: str | None = None,
+) -> Link:
     """A link to a canonical URL."""
-    return Link(url=url, host=host_of(url), depth=depth, hops=hops, skip=skip)
+    return Link(
+        url=url,
+        host=host_of(url),
+        depth=depth,
+        hops=hops,
+        skip=skip,
+        priority=priority,
+        extra=extra,
+    )
 
 
 def done(request: Request, *links: Link, at: float = 0.0, elapsed: float = 0.0) -> Outcome:

@@ -43,6 +43,22 @@ class DurableTests(FrontierBase):
         assert (found.depth, found.referrer) == (1, page.url)
         driver.frontier.close()
 
+    def test_priorities_and_what_goes_with_requests_outlive_it(self) -> None:
+        for options in ({}, {"depth": 9}):
+            driver = self.drive(easy(**options))
+            extra = '{"handler":"h"}'
+            driver.frontier.add([link(f"{A}/low"), link(f"{A}/high", priority=5, extra=extra)])
+            driver.frontier.add([link(f"{A}/raised", 1, priority=7, extra=extra)])
+            if options:
+                (raiser, *_) = driver.take(1)
+                assert raiser.url == f"{A}/high"
+                driver.finish(done(raiser, link(f"{A}/raised", 0, hops=1)))
+            driver = self.reopen(driver, easy(**options))
+            found = [(r.url, r.priority, r.extra) for r in driver.take()]
+            rest = [(f"{A}/high", 5, extra)] if not options else []
+            assert found == [(f"{A}/raised", 7, extra), *rest, (f"{A}/low", 0, None)]
+            driver.frontier.close()
+
     def test_known_urls_are_still_known(self) -> None:
         driver = self.drive(easy(), f"{A}/1", f"{A}/2")
         driver.frontier.add([link(f"{B}/", skip=Reason.SCOPE)])

@@ -16,6 +16,47 @@ class OrderTests(FrontierBase):
         assert paths == ["d0", "d1", "d1b", "d2", "d2b"]
         driver.frontier.close()
 
+    def test_a_higher_priority_goes_before_depth(self) -> None:
+        driver = self.drive(easy())
+        driver.frontier.add([link(f"{A}/plain", 0), link(f"{A}/low", 0, priority=-1)])
+        driver.frontier.add([link(f"{A}/high", 9, priority=2), link(f"{A}/mid", 1, priority=1)])
+        driver.frontier.add([link(f"{A}/most", 9, priority=10**9), link(f"{A}/late", 1)])
+        paths = [url.rpartition("/")[2] for url in driver.urls()]
+        assert paths == ["most", "high", "mid", "plain", "late", "low"]
+        driver.frontier.close()
+
+    def test_priorities_hold_for_queues_of_any_length(self) -> None:
+        driver = self.drive(easy(per_host=1))
+        for step in range(5):
+            links = [link(f"{A}/{step}-{n}", n % 3, priority=n % 7) for n in range(500)]
+            driver.frontier.add(links)
+        order = [(-r.priority, r.depth, r.id) for r in driver.run(done, room=1)]
+        assert len(order) == 2500
+        assert order == sorted(order)
+        driver.frontier.close()
+
+    def test_with_a_depth_limit_priorities_hold_within_a_level(self) -> None:
+        driver = self.drive(easy(depth=3, per_host=1), f"{A}/1")
+        driver.frontier.add([link(f"{A}/2", 0, priority=1), link(f"{A}/deep", 1, priority=99)])
+        driver.frontier.add([link(f"{A}/shallow", 1, priority=-(10**9))])
+        sent = [r.url.rpartition("/")[2] for r in driver.run(done, room=1)]
+        assert sent == ["2", "1", "deep", "shallow"]
+        driver.frontier.close()
+
+    def test_what_goes_with_a_request_stays_with_it(self) -> None:
+        driver = self.drive(easy())
+        extra = '{"data":"\u00e9"}'
+        driver.frontier.add([link(f"{A}/1", priority=3, extra=extra), link(f"{A}/2")])
+        driver.frontier.add([link(f"{A}/1", extra="{}"), link(f"{A}/2", extra="{}", priority=9)])
+        first, second = driver.take()
+        assert (first.url, first.priority, first.extra) == (f"{A}/1", 3, extra)
+        assert (second.priority, second.extra) == (0, None), "who asks first says how"
+        driver.finish(again(first, 10), lost(second))
+        driver.clock.advance(10)
+        tried = {r.url: (r.priority, r.extra) for r in driver.take()}
+        assert tried == {f"{A}/1": (3, extra), f"{A}/2": (0, None)}
+        driver.frontier.close()
+
     def test_with_a_depth_limit_a_level_is_finished_before_the_next(self) -> None:
         driver = self.drive(easy(depth=3), f"{A}/1", f"{B}/1", f"{B}/2")
         pages = {request.url: request for request in driver.take()}
