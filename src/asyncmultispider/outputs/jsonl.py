@@ -88,12 +88,11 @@ def read_urls(file: BinaryIO) -> Iterator[About | None]:
     """Of each line the URL it is about, and whether it is an item; None where there is none."""
     for line in file:
         try:
-            fields = json.decode(line)
-        except DecodeError:
-            fields = None
-        item = isinstance(fields, dict) and SOURCE in fields
-        url = fields.get(SOURCE if item else "url") if isinstance(fields, dict) else None
-        yield (url, item) if isinstance(url, str) else None
+            fields = _FIELDS.decode(line)
+            item = SOURCE in fields
+            yield json.decode(fields[SOURCE if item else "url"], type=str), item
+        except (DecodeError, KeyError, RecursionError, UnicodeDecodeError):
+            yield None
 
 
 def _page_line(facts: Facts, *bodies: str | None) -> bytes:
@@ -114,3 +113,4 @@ def _item_line(url: str, data: str, path: Path) -> bytes:
 
 
 _ENCODER = json.Encoder()
+_FIELDS = json.Decoder(dict[str, Raw])  # what is in them need not be what Python can hold

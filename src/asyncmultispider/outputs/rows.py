@@ -2,16 +2,17 @@
 
 from base64 import b64encode
 from pathlib import Path
-from typing import Any
 
 from msgspec import MsgspecError, Raw, json
 
-from asyncmultispider.errors import DamageError
+from asyncmultispider.errors import DamageError, UsageError
 from asyncmultispider.page.content import decode_text
 from asyncmultispider.store.reader import FACTS, Facts
 
 SOURCE = "_url"
 """The column of an item that says which page it came from. A field of that name gives way."""
+MOST_COLUMNS = 16_384
+"""What spreadsheets hold; whoever has more uses the keys of an object for data."""
 CONTENT_TYPE, CHARSET = FACTS.index("content_type"), FACTS.index("charset")
 
 
@@ -40,17 +41,16 @@ def fields_of(data: str, path: Path) -> dict[str, Raw]:
         raise _damaged(data, path) from None
 
 
-def values_of(data: str, path: Path) -> dict[str, Any]:
-    """The fields of an item. Raises `DamageError` when it is no object."""
-    try:
-        return _VALUES.decode(data)
-    except (MsgspecError, RecursionError, TypeError):
-        raise _damaged(data, path) from None
+def too_many() -> UsageError:
+    """What to say of items with more than `MOST_COLUMNS` fields."""
+    return UsageError(
+        f"items have more than {MOST_COLUMNS} different fields: too many for columns; use .jsonl"
+    )
 
 
 def _damaged(data: str, path: Path) -> DamageError:
     return DamageError(f"{str(path)!r} is damaged: an item is no JSON object: {str(data)[:100]!r}")
 
 
+# Each value as it stands: there are numbers that Python can't hold.
 _FIELDS = json.Decoder(dict[str, Raw])
-_VALUES = json.Decoder(dict[str, Any])
