@@ -1,13 +1,15 @@
 """`Page`: what a response says, without a server."""
 
 import codecs
+import json
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from asyncmultispider.model import Request
-from asyncmultispider.page import Page
+from asyncmultispider.model import Extra, PageRow, Request
+from asyncmultispider.page import Follow, Page
 from asyncmultispider.testing import reply
 
 URL = "http://a.example/dir/page?q=1"
@@ -315,3 +317,321 @@ def test_of_its_directives_a_page_keeps_those_that_count(
     it = page("".join(f'<meta name="robots" content="{content}">' for content in contents))
     assert it.facts.robots == kept
     assert it.robots == kept
+
+
+# Selecting
+
+
+def test_css_and_xpath_select() -> None:
+    it = page("<h1>One <b>two</b></h1><p class=x>a<p>b<a href=y>c</a>")
+    assert [element.text for element in it.css("p")] == ["a", "bc"]
+    assert it.css_first("h1").text == "One two"
+    assert it.css_first(".no") is None
+    assert it.css(".no") == []
+    assert [element.text for element in it.xpath("//p[@class]")] == ["a"]
+    assert it.xpath("//a/@href") == ["y"]
+    assert it.xpath("count(//p)") == 2.0
+    assert it.xpath("string(//h1)") == "One two"
+    assert it.xpath("boolean(//h2)") is False
+
+
+@pytest.mark.parametrize(("body", "kind"), [("<h1>x", "text/plain"), ("", "text/html")])
+def test_nothing_is_selected_from_what_is_no_html(body: str, kind: str) -> None:
+    it = page(body, kind)
+    assert (it.css("h1"), it.css_first("h1"), it.xpath("//h1")) == ([], None, [])
+
+
+@pytest.mark.parametrize("selector", ["a[", "", ":::", "p::no-such"])
+def test_a_bad_selector_is_named(selector: str) -> None:
+    for select in (page("<p>").css, page("<p>").css_first):
+        with pytest.raises(ValueError, match="selector") as raised:
+            select(selector)
+        assert f'"{selector}"' in str(raised.value)
+
+
+@pytest.mark.parametrize("expression", ["//a[", "no-such()", "", "$unset"])
+def test_a_bad_xpath_is_named(expression: str) -> None:
+    with pytest.raises(ValueError, match="invalid XPath") as raised:
+        page("<p>").xpath(expression)
+    assert repr(expression) in str(raised.value)
+
+
+# Following
+
+
+def urls(follows: list[Follow]) -> list[str | None]:
+    return [follow.url for follow in follows]
+
+
+LINKS = (
+    "<a href=1>a</a><a href=//b.example/2>b</a><a href=mailto:x>c</a><a>d</a><img src=3>"
+    "<a href=1#x>e</a>"
+)
+
+
+def test_without_anything_it_stands_for_all_links() -> None:
+    assert page(LINKS).follow() == [Follow(None)]
+
+
+def test_what_can_be_followed() -> None:
+    it = page(LINKS)
+    one, two, three = "http://a.example/dir/1", "http://b.example/2", "http://a.example/dir/3"
+    assert urls(it.follow("1")) == [one]
+    assert urls(it.follow(it.css_first("a"))) == [one]
+    assert urls(it.follow(it.css_first("img"))) == [three]
+    assert urls(it.follow(it.css("a"))) == [one, two]
+    assert urls(it.follow(["1", it.css_first("img"), "1#y", "ftp://x/"])) == [one, three]
+    assert urls(it.follow(link for link in it.links)) == [one, two]
+    assert urls(it.follow(css="a, img")) == [one, two, three]
+    assert urls(it.follow(xpath="//img")) == [three]
+    assert urls(it.follow(xpath="//a/@href")) == [one, two]
+    assert urls(it.follow(xpath="string(//img/@src)")) == [three]
+    assert urls(it.follow("3", css="a:first-child", xpath="//a[2]")) == [three, one, two]
+    assert urls(it.follow([])) == []
+    assert urls(it.follow(css="h1")) == []
+    assert urls(it.follow(priority=1)) == it.links
+
+
+def some_handler(it: Page) -> None:
+    """Does nothing."""
+
+
+@dataclass
+class Book:
+    title: str
+
+
+def test_what_goes_with_a_request() -> None:
+    data = {"page": [1]}
+    [follow] = page("").follow(
+        "x", headers={"X-A": " b "}, priority=-3, handler=some_handler, data=data
+    )
+    data["page"].append(2)
+    assert follow == Follow(
+        "http://a.example/dir/x",
+        -3,
+        Extra(headers=(("X-A", "b"),), handler="some_handler", data={"page": [1]}),
+    )
+    [follow] = page("").follow("x", handler="book", data=Book("t"))
+    assert follow.extra == Extra(handler="book", data={"title": "t"})
+    assert page("").follow("x", headers={}) == [Follow("http://a.example/dir/x")]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"headers": {"a b": "c"}},
+        {"headers": {"": "c"}},
+        {"headers": {"X-É": "c"}},
+        {"headers": {"X": "a\r\nHost: b"}},
+        {"headers": {"X": "a\0"}},
+        {"headers": {"X": "é"}},
+        {"priority": 10**9},
+        {"css": "a["},
+        {"xpath": "a["},
+    ],
+    ids=str,
+)
+def test_bad_options_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"header|priority|selector|XPath") as raised:
+        page("<p>").follow(
+            "x" if "css" not in options and "xpath" not in options else None, **options
+        )
+    assert "Host: b" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"priority": 1.5},
+        {"priority": True},
+        {"handler": 3},
+        {"data": object()},
+        {"data": "\ud800"},
+        {"targets": 3},
+        {"targets": [None]},
+        {"xpath": "count(//p)"},
+    ],
+    ids=str,
+)
+def test_options_of_a_wrong_kind_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(TypeError):
+        page("<p>").follow(**options)
+
+
+def test_data_comes_with_the_request() -> None:
+    extra = Extra(data={"n": 1}).as_text()
+    it = Page(Request(id=1, url=URL, host="a.example", extra=extra), reply("x"))
+    assert it.data == {"n": 1}
+    assert page("x").data is None
+
+
+# JSON and Markdown
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        ('{"a": ["é", 1.5, null]}', {"a": ["é", 1.5, None]}),
+        ("\ufeff[1]", [1]),
+        ('["é"]'.encode("utf-16"), ["é"]),
+        ("7", 7),
+    ],
+)
+def test_json(body: str | bytes, value: object) -> None:
+    assert page(body, "application/json").json() == value
+    assert page(body, None).json() == value
+
+
+@pytest.mark.parametrize("body", ["", "<p>", "{", "[" * 100_000, "{'a': 1}"])
+def test_what_is_no_json_is_named(body: str) -> None:
+    with pytest.raises(ValueError, match="no JSON") as raised:
+        page(body, "application/json").json()
+    assert URL in str(raised.value)
+
+
+def test_markdown_is_the_main_content_with_absolute_links() -> None:
+    words = "Words that make some sense, and more of them. " * 10
+    it = page(
+        f"<nav><a href=1>menu</a></nav><main><h1>Head</h1><p>{words}<a href='../x?y#z w'>link</a>"
+        "<p><img alt=pic src=i.png> <a href='javascript:x()'>no</a> <a href=' mailto:a@b'>m</a>"
+        f"<ul><li>one<li>two</ul><p>{words}</main><footer>foot</footer>"
+    )
+    assert it.markdown.startswith("# Head\n\nWords that")
+    assert "[link](http://a.example/x?y#z%20w)" in it.markdown
+    assert "![pic](http://a.example/dir/i.png) no [m](mailto:a@b)" in it.markdown
+    assert "- one\n- two" in it.markdown
+    assert "menu" not in it.markdown
+    assert "foot" not in it.markdown
+    assert it.links[0] == "http://a.example/dir/1"  # the document itself is as it was
+
+
+def test_markdown_of_a_page_without_main_content() -> None:
+    assert page("<p>a <b>b</b>").markdown == "a **b**"
+    assert page("<p>a", "text/plain").markdown == "<p>a"
+    assert page(b"\x89PNG", "image/png").markdown == ""
+    assert page("").markdown == ""
+
+
+def test_no_html_gets_into_markdown() -> None:
+    cells = "<tr><td colspan=2 onclick=x><p>a<ul><li>b</ul><table><tr><td onclick=x>c</table>"
+    it = page(f"<table>{cells}</table><p>&lt;b&gt;<script>x</script>")
+    assert "onclick" not in it.markdown
+    assert "script" not in it.markdown
+    assert "\\<b>" in it.markdown
+    assert "| a * b c |" in it.markdown
+
+
+def test_a_wide_table_is_no_trap() -> None:
+    rows = "<tr><td>a<td>b" * 2000
+    it = page(f"<table><tr><td>{'x' * 20_000}<td>y{rows}</table>")
+    assert len(it.markdown) < 100_000
+
+
+# Refresh
+
+
+@pytest.mark.parametrize(
+    ("content", "url"),
+    [
+        ("0; url=x", "http://a.example/dir/x"),
+        ("0;URL='x'", "http://a.example/dir/x"),
+        ('  5.5 ,  Url = "x" junk', "http://a.example/dir/x"),
+        ("0 x", "http://a.example/dir/x"),
+        ("0;x", "http://a.example/dir/x"),
+        (".5; url=x", "http://a.example/dir/x"),
+        ("0; url=//b.example/é", "http://b.example/%C3%A9"),
+        ("0; 'x'y", "http://a.example/dir/x"),
+        ("0; url x", "http://a.example/dir/url%20x"),
+        ("0; url='x", "http://a.example/dir/x"),
+        ("5", None),
+        ("5;", None),
+        ("0; url=''", None),
+        ("0; url=page?q=1#x", None),
+        ("0; url=javascript:x", None),
+        ("0; url=http://[", None),
+        ("url=x", None),
+        ("-1; url=x", None),
+        ("0url=x", None),
+        ("", None),
+    ],
+)
+def test_refresh(content: str, url: str | None) -> None:
+    it = page(f'<meta http-equiv=Refresh content="{content.replace(chr(34), "&quot;")}">')
+    assert it.refresh == url
+
+
+def test_the_first_refresh_that_is_valid_counts() -> None:
+    def refresh(content: str) -> str:
+        return f'<meta http-equiv=refresh content="{content}">'
+
+    assert page(refresh("url=x") + refresh("0; y")).refresh == "http://a.example/dir/y"
+    assert page(refresh("9") + refresh("0; y")).refresh is None
+    assert page(f"<noscript>{refresh('0; y')}</noscript>").refresh == "http://a.example/dir/y"
+    assert page(f"<template>{refresh('0; y')}</template>").refresh is None
+    assert page(f"<!-- {refresh('0; y')} -->").refresh is None
+    assert page(f"<base href=/b/>{refresh('0; y')}").refresh == "http://a.example/b/y"
+    assert (
+        page("<meta name=refresh content='0; y'><meta http-equiv=x content='0; y'>").refresh is None
+    )
+
+
+def test_what_another_process_found_is_taken_over() -> None:
+    there = page("<meta http-equiv=refresh content='0; x'><img src=y><a href=z>")
+    here = page("<p>")
+    here.know(there.findings())
+    assert here.refresh == "http://a.example/dir/x"
+    assert here.requisites == ["http://a.example/dir/y"]
+    assert here.links == ["http://a.example/dir/z"]
+
+
+# Pages of a store
+
+
+def stored_row(**fields: object) -> PageRow:
+    usual = {
+        "url": URL,
+        "status": 200,
+        "content_type": "text/html",
+        "charset": "utf-8",
+        "title": "Known",
+        "depth": 2,
+        "referrer": None,
+        "at": 1.0,
+        "elapsed": 0.1,
+        "headers": (("content-type", "text/html"),),
+        "digest": b"",
+        "body": b"<title>T</title><a href=x>",
+    }
+    return PageRow(**(usual | fields))
+
+
+def test_a_page_can_be_made_from_a_row() -> None:
+    it = Page.stored(stored_row(), data={"n": 1})
+    assert (it.url, it.status, it.depth, it.referrer, it.data) == (URL, 200, 2, None, {"n": 1})
+    assert (it.title, it.charset, it.content_type) == ("Known", "utf-8", "text/html")
+    assert it.links == ["http://a.example/dir/x"]
+
+
+def test_a_row_may_have_its_headers_as_json() -> None:
+    @dataclass(frozen=True)
+    class Read:
+        url: str = URL
+        status: int = 200
+        headers: str = json.dumps({"content-type": "text/plain", "set-cookie": ["a", "b"]})
+        body: bytes = b"x"
+        charset: str | None = None
+        title: str | None = None
+        depth: int = 0
+        referrer: str | None = None
+
+    it = Page.stored(Read())
+    assert it.headers == (("content-type", "text/plain"), ("set-cookie", "a"), ("set-cookie", "b"))
+    assert it.text == "x"
+    assert it.data is None
+
+
+def test_the_body_of_a_redirect_that_nobody_read_is_not_parsed() -> None:
+    body = b"<b><p>" * 2000
+    assert Page.stored(stored_row(status=302, body=body)).css("b") == []
+    assert Page.stored(stored_row(status=302)).links == ["http://a.example/dir/x"]

@@ -5,6 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from turbohtml import parse
 
+from asyncmultispider.model import Request
+from asyncmultispider.page import Page
 from asyncmultispider.page.requisites import (
     references,
     rewrite_css,
@@ -12,6 +14,7 @@ from asyncmultispider.page.requisites import (
     urls_in_css,
     urls_in_srcset,
 )
+from asyncmultispider.testing import reply
 
 # Style sheets
 
@@ -155,3 +158,59 @@ def test_references_can_be_rewritten_where_they_stand() -> None:
     found = [url for reference in references(document) for url in reference.urls()]
     assert found == [f"n{n}" for n in range(1, 8)]
     assert 'href="8"' in document.html
+
+
+# Requisites of a page
+
+
+def requisites(body: str, content_type: str = "text/html; charset=utf-8") -> list[str]:
+    request = Request(id=1, url="http://a.example/d/page", host="a.example")
+    found = Page(request, reply(body, content_type=content_type)).requisites
+    return [url.removeprefix("http://a.example/d/") for url in found]
+
+
+@pytest.mark.parametrize(
+    ("body", "urls"),
+    [
+        ("<img src=a srcset='b 1x, c 2x'>", ["a", "b", "c"]),
+        ("<picture><source srcset='a, b 2x'><img src=c></picture>", ["a", "b", "c"]),
+        ("<video src=a poster=b><source src=c><track src=d></video><audio src=e>", "abcde"),
+        ("<embed src=a><object data=b></object><input type=Image src=c>", "abc"),
+        ("<script src=a></script><link rel=stylesheet href=b>", "ab"),
+        ("<link rel='shortcut icon' href=a><link rel=apple-touch-icon href=b>", "ab"),
+        ("<link rel=manifest href=a><link rel=preload href=b>", "ab"),
+        ("<link rel=ModulePreload href=a>", "a"),
+        ("<link rel=preload as=image imagesrcset='a 1x, b 2x'>", "ab"),
+        ("<link rel='alternate STYLESHEET' href=a>", "a"),
+        ("<style>@import 'a'; b{c:url(b)}</style><p style='c:url(c)'>", "abc"),
+        ("<body background=a><table background=b><td background=c>", "abc"),
+        ("<svg><image href=a /><image xlink:href=b /><use href='c#x'/><use href='#d'/>", "abc"),
+        ("<svg><style>b{c:url(a)}</style><feImage href=b /><script href=c /></svg>", "abc"),
+        ("<noscript><img src=a></noscript>", "a"),
+        ("<img src=a><img src=a#x><img src=./a>", "a"),
+        ("<img src=//b.example/x>", ["http://b.example/x"]),
+        ("<base href=/e/><img src=x><p style='a:url(y)'>", ["http://a.example/e/x", "http://a.example/e/y"]),
+        # These bring nothing.
+        ("<img src=''><img src='#x'><img src=data:,x><img src='  '><img src=' DATA:,x'>", []),
+        ("<a href=a><iframe src=b></iframe><link rel=canonical href=c><link rel=next href=d>", []),
+        ("<input src=a><input type=text src=b><script>x</script><img><link rel=icon>", []),
+        ("<img src=ftp://x/y><img src='http://['><img src=mailto:x>", []),
+    ],
+)  # fmt: skip
+def test_requisites(body: str, urls: list[str] | str) -> None:
+    assert requisites(body) == list(urls)
+
+
+def test_requisites_of_a_style_sheet() -> None:
+    assert requisites("@import '../a'; b{c:url(d)}", "text/css") == ["http://a.example/a", "d"]
+    assert requisites("b{c:url(d)}", "text/plain") == []
+    assert requisites("", "text/css") == []
+    assert requisites("<img src=x>", "text/css") == []
+
+
+def test_requisites_are_bounded() -> None:
+    assert len(requisites("".join(f"<img src={n}>" for n in range(12_000)))) == 10_000
+    assert requisites(f"<img src={'x' * 70_000}><img src=y>") == ["y"]
+    long = "".join(f"<img src={n}>" for n in range(9_000))
+    found = requisites(f"<base href=http://a.example/{'x' * 4_000}/>{long}")
+    assert 4_000 < len(found) < 6_000

@@ -3,7 +3,7 @@
 from time import thread_time
 
 from asyncmultispider.page import Page
-from asyncmultispider.page.page import Follow
+from asyncmultispider.page import Follow
 from asyncmultispider.spider import Spider
 
 

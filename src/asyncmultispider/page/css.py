@@ -15,19 +15,20 @@ Replace = Callable[[str], str]
 """From a URL as written to the one to stand in its place: the same where nothing changes."""
 
 _BLANK = r"(?:\r\n|[ \t\n\r\f])"
-_ESCAPE = rf"\\(?:[0-9a-fA-F]{{1,6}}+{_BLANK}?|[^0-9a-fA-F\n\r\f])"
-_COMMENT = r"/\*(?:[^*]++|\*(?!/))*+(?:\*/)?"
+# Atomic, each of them: nothing is given back, and nothing tried a second time.
+_ESCAPE = rf"(?>\\(?:[0-9a-fA-F]{{1,6}}{_BLANK}?|[^0-9a-fA-F\n\r\f]))"
+_COMMENT = r"(?>/\*(?:[^*]++|\*(?!/))*+(?:\*/)?)"
 # Up to its end: the closing quote, or where a line ends it (it is a bad one then), or the text.
 _DOUBLE = r'"(?:[^"\\\n\r\f]++|\\(?:\r\n|[\s\S]))*+'
 _SINGLE = _DOUBLE.replace('"', "'")
-_STRING = rf"""(?:{_DOUBLE}"?|{_SINGLE}'?)"""
+_STRING = rf"""(?>{_DOUBLE}"?|{_SINGLE}'?)"""
 _NAME_GOES_ON = r"(?![\w\\\x80-\U0010ffff-])"
 
 
 def _word(word: str) -> str:
     """A pattern for a word in any case, of which any letter may be written as its number."""
     return "".join(
-        rf"(?:[{char}{char.upper()}]|\\0{{0,4}}(?i:{ord(char):x}|{ord(char) - 32:x}){_BLANK}?)"
+        rf"(?>[{char}{char.upper()}]|\\0{{0,4}}(?i:{ord(char):x}|{ord(char) - 32:x}){_BLANK}?)"
         for char in word
     )
 

@@ -4,6 +4,7 @@ from msgspec import Struct
 from turbohtml import Document, Element, Namespace
 
 from asyncmultispider.page.content import robots_directives
+from asyncmultispider.page.refresh import refresh_of
 
 OBEYED = frozenset({"noindex", "nofollow"})
 NAVIGATION = {"a": "href", "area": "href", "iframe": "src", "frame": "src"}
@@ -16,7 +17,7 @@ _TAGS = (*NAVIGATION, "link", "base", "meta", "title")
 class Findings(Struct, kw_only=True, array_like=True):
     """The facts of a page in plain words, to be told by another process. See `Facts`.
 
-    `held` are those of the anchors that may not be followed.
+    `held` are those of the anchors that may not be followed, `requisites` as in `Page`.
     """
 
     anchors: list[str]
@@ -26,6 +27,8 @@ class Findings(Struct, kw_only=True, array_like=True):
     canonical: str | None
     robots: list[str]
     charset: str | None
+    refresh: str | None = None
+    requisites: list[str] = []
 
 
 class Facts(Struct, kw_only=True):
@@ -34,6 +37,7 @@ class Facts(Struct, kw_only=True):
     Beside each is its first element, or None where there is nothing to ask of it; further
     elements with the same href are in `repeats`, and `free` are the hrefs of those that may be
     followed, once that was asked. `held` are hrefs of which it is known that they may not.
+    `refresh` is where a meta element sends the reader on, as written; "" is to the same page.
     """
 
     anchors: dict[str, Element | None] = {}
@@ -44,6 +48,7 @@ class Facts(Struct, kw_only=True):
     canonical: str | None = None
     robots: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
+    refresh: str | None = None
 
     def may_follow(self, href: str) -> bool:
         """Whether one of the anchors with this href is without rel=nofollow."""
@@ -76,8 +81,8 @@ def gather(document: Document, agent: str) -> Facts:
     return facts
 
 
-def in_words(facts: Facts, charset: str | None) -> Findings:
-    """These facts for another process."""
+def in_words(facts: Facts, charset: str | None, requisites: list[str]) -> Findings:
+    """These facts for another process, with others that are not among them."""
     return Findings(
         anchors=list(facts.anchors),
         held=[href for href in facts.anchors if not facts.may_follow(href)],
@@ -86,6 +91,8 @@ def in_words(facts: Facts, charset: str | None) -> Findings:
         canonical=facts.canonical,
         robots=sorted(facts.robots),
         charset=charset,
+        refresh=facts.refresh,
+        requisites=requisites,
     )
 
 
@@ -98,6 +105,7 @@ def from_words(findings: Findings) -> Facts:
         title=findings.title,
         canonical=findings.canonical,
         robots=frozenset(findings.robots),
+        refresh=findings.refresh,
     )
 
 
@@ -117,6 +125,8 @@ def _note(facts: Facts, element: Element, tag: str, agent: str) -> None:
         if (element.attr("name") or "").strip().lower() in ("robots", agent.lower()):
             # No others: a page may have a million.
             facts.robots |= OBEYED & robots_directives([element.attr("content") or ""], agent)
+        elif facts.refresh is None and element.attr("http-equiv") is not None:
+            facts.refresh = refresh_of(element)  # the first that is valid counts
     else:
         _note_link(facts, element)
 

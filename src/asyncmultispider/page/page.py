@@ -1,33 +1,44 @@
 """`Page`: a response as a reader sees it. Nothing is parsed before it is asked for."""
 
-from collections.abc import Callable, Iterable
-from typing import Any, Generic, TypeVar, overload
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from urllib.parse import quote
 
-from msgspec import Struct
-from turbohtml import Document, parse
+from msgspec import json
+from turbohtml import Document, Element, Node, parse
 
-from asyncmultispider.model import Headers, Request, Response
+from asyncmultispider.model import REDIRECTS, Extra, Headers, Request, Response
 from asyncmultispider.page.content import (
     decode_text,
     guess_encoding,
     is_html,
     parse_content_type,
+    parse_fields,
     robots_directives,
 )
 from asyncmultispider.page.facts import Facts, Findings, from_words, gather, in_words
+from asyncmultispider.page.follow import (
+    Follow,
+    Handles,
+    Targets,
+    check_priority,
+    hrefs_of,
+    make_extra,
+)
+from asyncmultispider.page.outlier import is_outlier
+from asyncmultispider.page.row import Row
 from asyncmultispider.urls import canonicalize, encode_href, is_web
+
+if TYPE_CHECKING:
+    from asyncmultispider.page.meta import Meta
 
 LONGEST_BASE = 4096
 """Characters of a base element's URL; a longer one is not heeded."""
 
-
-class Follow(Struct, frozen=True):
-    """What a handler yields to have a URL crawled; None stands for all links of its page."""
-
-    url: str | None
-
-
 NO_FACTS = Facts()
+SHOWN = ("http:", "https:", "mailto:", "tel:", "ftp:")
+"""Schemes of links in Markdown. Others run code, or bring a file along."""
+FRAGMENT = "!$%&'()*+,-./:;=?@_~"
 MOST_PADDING = 8_000_000
 """Characters of a table's text. Its columns are aligned, so that one wide cell widens each row."""
 T = TypeVar("T")
@@ -66,11 +77,30 @@ class Page:
         self.status = response.status
         self.headers: Headers = response.headers
         self.body = response.body
+        self._extra = request.extra
         self._agent = agent
         self.content_type, self._declared = parse_content_type(response.header("content-type"))
 
     def __repr__(self) -> str:
         return f"<Page {self.status} {self.url}>"
+
+    @classmethod
+    def stored(cls, row: Row, data: Any = None) -> "Page":
+        """The page that a store has, with the data that its request carried along."""
+        headers = parse_fields(row.headers) if isinstance(row.headers, str) else row.headers
+        page = cls(
+            Request(id=0, url=row.url, host="", depth=row.depth, referrer=row.referrer),
+            Response(status=row.status, headers=headers, body=row.body, at=0.0, elapsed=0.0),
+        )
+        page.data, page.title, page.charset = data, row.title, row.charset
+        if row.status in REDIRECTS and is_outlier(row.body):
+            page.document = None  # nobody knows whether it can be parsed: see `outlier`
+        return page
+
+    @lazy
+    def data(self) -> Any:
+        """What was carried along with its request (`follow`); None when nothing was."""
+        return Extra.of(self._extra).data
 
     @lazy
     def is_html(self) -> bool:
@@ -107,14 +137,15 @@ class Page:
 
     def findings(self) -> Findings:
         """What reading it gave, for another process."""
-        return in_words(self.facts, self.charset)
+        return in_words(self.facts, self.charset, self.requisites)
 
     def know(self, findings: Findings) -> None:
         """Take over what reading it in another process gave."""
         self.facts = from_words(findings)
         self.charset = findings.charset
+        self.requisites = findings.requisites
 
-    @property
+    @lazy
     def title(self) -> str | None:
         """The text of the title element, blanks collapsed; None when there is none."""
         return self.facts.title
@@ -142,8 +173,7 @@ class Page:
     @lazy
     def links(self) -> list[str]:
         """Canonical http and https URLs of the pages it links to, each once, in document order."""
-        found = dict.fromkeys(self._resolve(href, self.base) for href in self.facts.anchors)
-        return [url for url in found if url and is_web(url)]
+        return self._web_urls(self.facts.anchors)
 
     @property
     def canonical(self) -> str | None:
@@ -157,16 +187,107 @@ class Page:
         tags = [value for name, value in self.headers if name == "x-robots-tag"]
         return robots_directives(tags, self._agent) | self.facts.robots
 
-    def follow(self, targets: str | Iterable[str] | None = None) -> list[Follow]:
-        """What a handler yields to have these URLs crawled, or all links as if it weren't there.
+    @property
+    def refresh(self) -> str | None:
+        """The http or https URL that a meta element sends the reader on to, at once or later.
 
-        Relative ones are resolved. What is no http or https URL is left out.
+        One within `<noscript>` counts: scripts are not run here. None too when it is no other page.
         """
-        if targets is None:
-            return [Follow(None)]
-        hrefs = [targets] if isinstance(targets, str) else targets
-        urls = dict.fromkeys(self._resolve(href, self.base) for href in hrefs)
-        return [Follow(url) for url in urls if url and is_web(url)]
+        url = self._web_url(self.facts.refresh) if self.facts.refresh else None
+        return None if url == self.url else url
+
+    @lazy
+    def requisites(self) -> list[str]:
+        """Canonical http and https URLs of what it needs to be shown, each once.
+
+        Images, style sheets, scripts, fonts, media; of a style sheet what that loads. Another walk
+        over the page, so nothing for each page of a crawl that does not want them.
+        """
+        from asyncmultispider.page import requisites  # few ask
+
+        if self.document is not None:
+            return requisites.resolved(requisites.urls_of(self.document), self._web_url)
+        if self.content_type != "text/css":
+            return []
+        return requisites.resolved(requisites.urls_of_sheet(self.text), self._web_url)
+
+    @lazy
+    def meta(self) -> "Meta":
+        """What it says of itself: description, language, dates, OpenGraph, JSON-LD."""
+        from asyncmultispider.page.meta import Meta, read_meta  # few ask
+
+        if self.document is None:
+            return Meta(language=self._header("content-language"))
+        return read_meta(self.document, self.canonical, self._header("content-language"))
+
+    @lazy
+    def markdown(self) -> str:
+        """Its main content as Markdown, with absolute links. What is not HTML is as in `text`."""
+        from asyncmultispider.page.markdown import to_markdown  # few ask
+
+        return self.text if self.document is None else to_markdown(self.document, self._shown)
+
+    def json(self) -> Any:
+        """The body as JSON, whatever its content type. Raises `ValueError` when it is none."""
+        try:
+            return json.decode(decode_text(self.body, self._declared)[0])
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{self.url} is no JSON: {error}") from error
+
+    def css(self, selector: str) -> list[Element]:
+        """All elements that a CSS selector matches; none of what is not HTML.
+
+        Raises `ValueError` for a bad selector.
+        """
+        return [] if self.document is None else self.document.select(selector)
+
+    def css_first(self, selector: str) -> Element | None:
+        """The first element that a CSS selector matches, if any."""
+        return None if self.document is None else self.document.select_one(selector)
+
+    def xpath(self, expression: str) -> list[Node | str] | str | float | bool:
+        """What an XPath 1.0 expression gives: nodes and texts, or one text, number or truth.
+
+        An empty list for what is not HTML. Raises `ValueError` for a bad expression.
+        """
+        if self.document is None:
+            return []
+        try:
+            return self.document.xpath(expression)
+        except ValueError as error:
+            raise ValueError(f"invalid XPath {expression!r}: {error}") from error
+
+    def follow(
+        self,
+        targets: Targets | None = None,
+        *,
+        css: str | None = None,
+        xpath: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        priority: int = 0,
+        handler: Handles | None = None,
+        data: Any = None,
+    ) -> list[Follow]:
+        """What a handler yields to have URLs crawled, each once; without any, all links of it.
+
+        `targets` are URLs, relative or not, and elements (their href or src); `css` and `xpath`
+        select such, too. What is no http or https URL is left out.
+        Each is asked for with these `headers` besides ours, those of a higher `priority` before
+        others of their host, and its page is for `handler`, a function of the spider or its name,
+        which finds `data` (anything that JSON can say) as `page.data`.
+        Raises `ValueError` for bad headers, selectors and priorities, `TypeError` for what is none
+        of these.
+        """
+        extra = make_extra(headers, handler, data)
+        check_priority(priority)
+        if targets is None and css is None and xpath is None:
+            if extra is None and priority == 0:
+                return [Follow(None)]
+            return [Follow(url, priority, extra) for url in self.links]
+        hrefs = [] if targets is None else [*hrefs_of(targets)]
+        hrefs += [] if css is None else hrefs_of(self.css(css))
+        hrefs += [] if xpath is None else hrefs_of(self.xpath(xpath))
+        return [Follow(url, priority, extra) for url in self._web_urls(hrefs)]
 
     def encoded(self, href: str) -> str:
         """A link as its document's encoding means it: the query's non-ASCII characters escaped."""
@@ -177,6 +298,24 @@ class Page:
             return canonicalize(self.encoded(href), base or self.url)
         except ValueError:
             return None
+
+    def _web_url(self, href: str) -> str | None:
+        url = self._resolve(href, self.base)
+        return url if url and is_web(url) else None
+
+    def _web_urls(self, hrefs: Iterable[str]) -> list[str]:
+        return [url for url in dict.fromkeys(map(self._web_url, hrefs)) if url]
+
+    def _shown(self, href: str) -> str:
+        """A link for a reader: absolute, with its fragment, and empty where a click does harm."""
+        url = self._resolve(href, self.base) or ""
+        if not url.startswith(SHOWN):
+            return ""
+        fragment = href.strip().partition("#")[2]
+        return f"{url}#{quote(fragment, FRAGMENT)}" if fragment else url
+
+    def _header(self, name: str) -> str | None:
+        return next((value for key, value in self.headers if key == name), None)
 
 
 def _pads_too_much(document: Document) -> bool:

@@ -22,6 +22,8 @@ __all__ = [
     "rewrite_srcset",
     "urls_in_css",
     "urls_in_srcset",
+    "urls_of",
+    "urls_of_sheet",
 ]
 
 Kind = Literal["url", "srcset", "css"]
@@ -82,7 +84,7 @@ class Reference(Struct, frozen=True, kw_only=True):
     def urls(self) -> Iterable[str]:
         """The URLs in it as written, relative ones and those of no file too."""
         if self.kind == "css":
-            return urls_in_css(self.value[:LARGEST_SHEET])
+            return urls_of_sheet(self.value)
         return urls_in_srcset(self.value) if self.kind == "srcset" else (self.value,)
 
     def rewritten(self, replace: Replace) -> str:
@@ -101,6 +103,16 @@ def references(document: Document) -> Iterator[Reference]:
         yield from _of_element(element)
     for element in document.select(_STYLED):
         yield from _in_attributes(element, _ANYWHERE)
+
+
+def urls_of(document: Document) -> Iterator[str]:
+    """The URLs of all its references as written."""
+    return (url for reference in references(document) for url in reference.urls())
+
+
+def urls_of_sheet(text: str) -> Iterator[str]:
+    """The URLs of a style sheet, of which the first `LARGEST_SHEET` characters are read."""
+    return urls_in_css(text[:LARGEST_SHEET])
 
 
 def resolved(hrefs: Iterable[str], resolve: Callable[[str], str | None]) -> list[str]:

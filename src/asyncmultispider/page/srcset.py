@@ -12,7 +12,7 @@ _DESCRIPTORS = re.compile(r"((?:[^(,]|\([^)]*+\)?)*+),?")
 _DENSITY = r"(?:\d++(?:\.\d++)?|\.\d++)(?:[eE][+-]?\d++)?x"
 _WIDTH, _HEIGHT = "0*[1-9][0-9]*w", "0*[1-9][0-9]*h"
 _VALID = re.compile(rf"(?:{_DENSITY}|{_WIDTH}(?: {_HEIGHT})?|{_HEIGHT} {_WIDTH})?", re.ASCII)
-_EDGES = re.compile(r"^,+|,+$|[ \t\n\f\r]")
+_BLANK = re.compile(r"[ \t\n\f\r]")
 
 
 def urls_in_srcset(value: str) -> Iterator[str]:
@@ -23,13 +23,13 @@ def urls_in_srcset(value: str) -> Iterator[str]:
 def rewrite_srcset(value: str, replace: Callable[[str], str]) -> str:
     """The attribute with its URLs replaced. It is asked for those of `urls_in_srcset`.
 
-    Blanks in a new URL, and commas at its ends, are percent-encoded: they would end it.
+    Blanks in a new URL are percent-encoded, and commas where one is at an end: they would end it.
     """
     pieces: list[str] = []
     done = 0
     for start, end in _places(value):
         new = replace(value[start:end])
-        pieces += (value[done:start], _EDGES.sub(_encoded, new))
+        pieces += (value[done:start], _safe(new))
         done = end
     return "".join((*pieces, value[done:]))
 
@@ -49,5 +49,6 @@ def _places(value: str) -> Iterator[tuple[int, int]]:
             yield start, end
 
 
-def _encoded(found: re.Match[str]) -> str:
-    return "".join(f"%{ord(char):02X}" for char in found[0])
+def _safe(url: str) -> str:
+    url = _BLANK.sub(lambda found: f"%{ord(found[0]):02X}", url)
+    return url.replace(",", "%2C") if url.startswith(",") or url.endswith(",") else url

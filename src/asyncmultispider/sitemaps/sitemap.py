@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from asyncmultispider.sitemaps.dates import parse_date
+from asyncmultispider.dates import parse_date
 from asyncmultispider.sitemaps.errors import SitemapError
 from asyncmultispider.sitemaps.records import Document, Record
 from asyncmultispider.sitemaps.unpack import to_utf8, unpack

@@ -1,4 +1,4 @@
-"""When something was changed, as sitemaps and feeds write it."""
+"""When something was made or changed, as pages, sitemaps and feeds write it."""
 
 import re
 from datetime import UTC, datetime
