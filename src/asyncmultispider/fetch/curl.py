@@ -8,7 +8,7 @@ from threading import Condition, Lock
 import pycurl
 
 from asyncmultispider.fetch.guard import Guard
-from asyncmultispider.fetch.headers import RequestFields
+from asyncmultispider.fetch.identity import Identity
 from asyncmultispider.fetch.multi import make_multi
 from asyncmultispider.fetch.transfer import Transfer
 from asyncmultispider.model import Request, Response, Result
@@ -84,12 +84,10 @@ class Turns:
 class ThreadTransfer(Transfer):
     """A transfer that waits for its turn, and can be cancelled from another thread."""
 
-    def __init__(
-        self, settings: Settings, guard: Guard, fields: RequestFields, turns: Turns
-    ) -> None:
+    def __init__(self, settings: Settings, guard: Guard, identity: Identity, turns: Turns) -> None:
         self.cancelled = False
         self._turns = turns
-        super().__init__(settings, guard, fields)
+        super().__init__(settings, guard, identity)
         self.curl.setopt(pycurl.NOPROGRESS, False)
         self.curl.setopt(pycurl.XFERINFOFUNCTION, self._should_end)
 
@@ -102,15 +100,22 @@ class ThreadTransfer(Transfer):
 
 
 class CurlFetcher:
-    """A `Fetcher`: one handle, to be used by one thread. Those of a crawl share guard and turns."""
+    """A `Fetcher`: one handle, to be used by one thread. Those of a crawl share all but `settings`.
+
+    What is not given it makes for itself.
+    """
 
     def __init__(
-        self, settings: Settings, guard: Guard | None = None, turns: Turns | None = None
+        self,
+        settings: Settings,
+        guard: Guard | None = None,
+        turns: Turns | None = None,
+        identity: Identity | None = None,
     ) -> None:
         self._turns = turns or Turns()
         self._kept = 0
-        guard = guard or Guard.of(settings)
-        self._transfer = ThreadTransfer(settings, guard, RequestFields(settings), self._turns)
+        guard, identity = guard or Guard.of(settings), identity or Identity(settings)
+        self._transfer = ThreadTransfer(settings, guard, identity, self._turns)
 
     @property
     def buffered(self) -> int:
@@ -156,12 +161,12 @@ class AsyncTransfer(Transfer):
         self,
         settings: Settings,
         guard: Guard,
-        fields: RequestFields,
+        identity: Identity,
         fetcher: "AsyncCurlFetcher",
     ) -> None:
         self._fetcher = fetcher
         self._crumbs = 0
-        super().__init__(settings, guard, fields)
+        super().__init__(settings, guard, identity)
 
     def _write(self, chunk: bytes) -> int | None:
         fetcher = self._fetcher
@@ -193,7 +198,7 @@ class AsyncCurlFetcher:
         self.buffered = 0
         self._settings = settings
         self._guard = Guard.of(settings)
-        self._fields = RequestFields(settings)
+        self._identity = Identity(settings)
         self._multi = make_multi()
         # As many idle connections are kept as transfers may be in flight.
         self._multi.setopt(pycurl.M_MAXCONNECTS, max(64, settings.concurrency))
@@ -262,7 +267,7 @@ class AsyncCurlFetcher:
             self._room.set()
 
     def _new(self) -> AsyncTransfer:
-        return AsyncTransfer(self._settings, self._guard, self._fields, self)
+        return AsyncTransfer(self._settings, self._guard, self._identity, self)
 
     def _ended(self, transfer: AsyncTransfer) -> None:
         self.buffered -= transfer.size

@@ -47,7 +47,7 @@ class Guard:
     @classmethod
     def of(cls, settings: Settings) -> "Guard":
         """The guard that these settings ask for."""
-        return cls((host_of(seed) for seed in settings.seeds), settings.allow_private)
+        return cls((host_of(seed) for seed in settings.starts), settings.allow_private)
 
     def allows(self, host: str, address: str) -> bool:
         """Whether a request for `host` may connect to `address` (a numeric one)."""

@@ -1,38 +1,74 @@
 """Header fields: those that requests carry, and those that answers came with."""
 
+import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import TypeVar
 
-from asyncmultispider.model import Headers
+from xxhash import xxh64_intdigest
+
+from asyncmultispider.model import Extra, Headers
 from asyncmultispider.settings import Settings
 from asyncmultispider.urls import login_of, origin_of
 
 MEMORABLE = 256
 """Header lines shorter than this are parsed once for many answers."""
 BLANK = frozenset({b"\r\n", b"\n"})
+MAX_ORIGINS = 4096
+"""Origins whose lines are remembered."""
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e]*")
+T = TypeVar("T")
 
 
 class RequestFields:
-    """The header fields that requests carry: `common` ones, and the user's own in place of them.
+    """The header fields that requests carry, as lines: `common` ones, and others in place of them.
 
-    The own ones may be secrets. They go to the origins of the seeds (scheme, host and port), as do
-    a seed's user name and password to its own, and nowhere else.
+    A host's choice of the pools goes to that host. The own fields may be secrets: they go to the
+    origins of the seeds (scheme, host and port), as do a seed's user name and password to its own,
+    and nowhere else. The fields of a single request come last. `vary` is false if all requests
+    carry the common ones, but for those of a single one.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.common = _field_lines(())
-        logins: dict[str, Headers] = {}
-        for seed in settings.seeds:
-            logins[origin_of(seed)] = logins.get(origin_of(seed)) or basic_login(seed)
-        self._own = {
-            origin: _field_lines((*login, *settings.headers)) for origin, login in logins.items()
-        }
-        self.vary = bool(settings.headers) or any(logins.values())
+        self._session = settings.session % 2**64
+        self._agents = settings.user_agents
+        self._pool = settings.header_pool
+        self._own: dict[str, Headers] = {}
+        for seed in settings.starts:
+            self._own[origin_of(seed)] = self._own.get(origin_of(seed)) or basic_login(seed)
+        self.vary = bool(settings.headers or self._agents or self._pool or any(self._own.values()))
+        self._own = {origin: (*own, *settings.headers) for origin, own in self._own.items()}
+        self._lines = lru_cache(MAX_ORIGINS)(self._lines_for)
 
-    def of(self, url: str) -> list[str]:
-        """The lines for a request."""
-        return self._own.get(origin_of(url), self.common)
+    def of(self, url: str, extra: str | None = None) -> list[str]:
+        """The lines for a request. The list is not to be changed.
+
+        `extra` is that of the request. `ValueError`: it has a field that can't be sent.
+        """
+        fields = Extra.of(extra).headers
+        if not fields:
+            return self._lines(origin_of(url))
+        for name, value in fields:
+            if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+                raise ValueError(f"a header field {name!r} with such a name or value can't be sent")
+        return _field_lines((*self._fields_for(origin_of(url)), *fields))
+
+    def _lines_for(self, origin: str) -> list[str]:
+        fields = self._fields_for(origin)
+        return _field_lines(fields) if fields else self.common
+
+    def _fields_for(self, origin: str) -> Headers:
+        host = origin.partition("://")[2]
+        agent = (("User-Agent", self._pick(self._agents, "agent", host)),) if self._agents else ()
+        pooled = self._pick(self._pool, "fields", host) if self._pool else ()
+        return (*agent, *pooled, *self._own.get(origin, ()))
+
+    def _pick(self, pool: Sequence[T], what: str, host: str) -> T:
+        # Not Python's own hash: all processes of a run are to choose alike.
+        return pool[xxh64_intdigest(f"{what} {host}".encode(), self._session) % len(pool)]
 
 
 def basic_login(url: str) -> Headers:

@@ -4,15 +4,19 @@ import os
 import socket
 from contextlib import suppress
 from time import perf_counter, time
+from typing import NoReturn
 
 import pycurl
 
+from asyncmultispider.fetch.cookies import Jar
 from asyncmultispider.fetch.decoding import ACCEPTED, DecodeError, codings_of, decode
 from asyncmultispider.fetch.guard import Guard
-from asyncmultispider.fetch.headers import BLANK, RequestFields, parse_headers
+from asyncmultispider.fetch.headers import BLANK, parse_headers
+from asyncmultispider.fetch.identity import Identity
+from asyncmultispider.fetch.passage import Passage
 from asyncmultispider.model import Failure, Reason, Request, Response, Result
 from asyncmultispider.robots import MAX_BYTES as MAX_ROBOTS
-from asyncmultispider.settings import Settings, without_user
+from asyncmultispider.settings import Settings
 from asyncmultispider.urls import host_of
 
 CONNECT_TIMEOUT = 10.0
@@ -75,13 +79,17 @@ class Transfer:
 
     _fault: tuple[Reason, str] | None
 
-    def __init__(self, settings: Settings, guard: Guard, fields: RequestFields) -> None:
+    def __init__(self, settings: Settings, guard: Guard, identity: Identity) -> None:
         self.curl = curl = pycurl.Curl()
         self._guard = guard
-        self._fields = fields
+        self._fields = identity.fields
+        self._jar = identity.jar
+        self._url = ""
+        self._passage = Passage(curl, identity.proxies) if identity.proxies else None
         self._max_body = settings.max_body
-        self._proxy = settings.proxy
-        self._direct = not settings.proxy
+        self._sent = self._common = identity.fields.common
+        self._vary = identity.fields.vary
+        self._cookie: bytes | None = None
         self._trusting = settings.insecure
         self.lines: list[bytes] = []
         self._reset("", settings.max_body, may_cut=False)
@@ -91,7 +99,7 @@ class Transfer:
         curl.setopt(pycurl.ACCEPT_ENCODING, ACCEPTED)
         curl.setopt(pycurl.HTTP_CONTENT_DECODING, False)
         curl.setopt(pycurl.USERAGENT, settings.user_agent)
-        curl.setopt(pycurl.HTTPHEADER, fields.common)
+        curl.setopt(pycurl.HTTPHEADER, self._common)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(1000 * min(CONNECT_TIMEOUT, settings.timeout)))
         curl.setopt(pycurl.TIMEOUT_MS, max(1, int(1000 * settings.timeout)))
         curl.setopt(pycurl.LOW_SPEED_LIMIT, LOWEST_SPEED)
@@ -100,7 +108,7 @@ class Transfer:
         curl.setopt(pycurl.NOSIGNAL, True)
         curl.setopt(pycurl.PATH_AS_IS, True)
         # Only the settings decide on proxies, not the environment or a .netrc.
-        curl.setopt(pycurl.PROXY, settings.proxy or "")
+        curl.setopt(pycurl.PROXY, "")
         curl.setopt(pycurl.NOPROXY, "")
         curl.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
         curl.setopt(pycurl.WRITEFUNCTION, self._write)
@@ -112,7 +120,8 @@ class Transfer:
         bundle = os.environ.get("SSL_CERT_FILE") or os.environ.get("CURL_CA_BUNDLE")
         if bundle:
             curl.setopt(pycurl.CAINFO, bundle)
-        if self._direct:  # the proxy connects for us, and is the user's own choice
+            curl.setopt(pycurl.PROXY_CAINFO, bundle)
+        if self._passage is None:  # the proxy connects for us, and is the user's own choice
             curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
 
     def prepare(self, request: Request) -> None:
@@ -124,13 +133,19 @@ class Transfer:
         self._unverified = self._trusting and request.url.startswith("https:")
         if not self._guard.allows_port(host):
             self._refuse(Reason.BAD_PORT, f"{host} has a port of another protocol")
-        if not self._direct and not self._guard.allows_name(host):
+        if self._passage is not None and not self._guard.allows_name(host):
             self._refuse(Reason.PRIVATE_ADDRESS, f"{host} is not a public address")
         self.curl.setopt(pycurl.URL, request.url)
-        if self._fields.vary:
-            self.curl.setopt(pycurl.HTTPHEADER, self._fields.of(request.url))
-        if self._direct:  # libcurl would rewrite escapes: "%d0" to "%D0"
+        lines = self._lines_of(request) if self._vary or request.extra else self._common
+        if lines is not self._sent:
+            self._sent = lines
+            self.curl.setopt(pycurl.HTTPHEADER, lines)
+        if self._jar is not None:
+            self._offer_cookies(self._jar, request.url)
+        if self._passage is None:  # libcurl would rewrite escapes: "%d0" to "%D0"
             self.curl.setopt(pycurl.REQUEST_TARGET, "/" + request.url.split("/", 3)[3])
+        else:
+            self._passage.choose(host)
 
     def response(self) -> Result:
         """What a performed transfer received."""
@@ -140,7 +155,11 @@ class Transfer:
             return self._fail(Reason.PROTOCOL, "the answer was not HTTP")
         if not self._ended:  # libcurl takes the end of the connection for that of the fields
             return self._fail(Reason.TRUNCATED, "the header fields end early")
+        if self._passage is not None and self._passage.is_refused(status):
+            return self._fail(Reason.PROXY, f"the proxy asks for another login ({status})")
         headers = parse_headers(self.lines)
+        if self._jar is not None:
+            self._jar.store(self._url, headers, time())
         body = bytes(self.chunks[0]) if len(self.chunks) == 1 else b"".join(self.chunks)
         codings = codings_of(headers)
         if codings:
@@ -166,6 +185,10 @@ class Transfer:
             return self._fail(*self._fault)
         if self._has_answer():
             return self.response()
+        if self._passage is not None:
+            reason = self._passage.blame(code, answered=self._answered)
+            if reason is not None:
+                return self._fail(reason, message)
         if code == pycurl.E_RECV_ERROR and not self.curl.getinfo(pycurl.OS_ERRNO):
             # Not the network: libcurl could not make sense of what it read.
             return self._fail(Reason.PROTOCOL, message)
@@ -182,16 +205,31 @@ class Transfer:
 
     def _fail(self, reason: Reason, detail: str) -> Failure:
         # libcurl quotes what a server said, which need not be text, and the proxy's whole URL.
-        if self._proxy:
-            detail = detail.replace(self._proxy, without_user(self._proxy))
+        if self._passage is not None:
+            detail = self._passage.hide_login(detail)
         detail = detail.encode(errors="backslashreplace").decode()
         return Failure(
             reason=reason, detail=detail, at=time(), elapsed=perf_counter() - self._began
         )
 
-    def _refuse(self, reason: Reason, detail: str) -> None:
+    def _refuse(self, reason: Reason, detail: str) -> NoReturn:
         self._fault = reason, detail
         raise pycurl.error(pycurl.E_COULDNT_CONNECT, detail)
+
+    def _lines_of(self, request: Request) -> list[str]:
+        try:
+            return self._fields.of(request.url, request.extra)
+        except ValueError as error:
+            self._refuse(Reason.HANDLER, str(error))
+
+    def _offer_cookies(self, jar: Jar, url: str) -> None:
+        self._url = url
+        cookie = jar.cookie(url, time())
+        if cookie is not None:  # libcurl leaves it out when the lines have a Cookie field
+            self.curl.setopt(pycurl.COOKIE, cookie)
+        elif self._cookie is not None:
+            self.curl.unsetopt(pycurl.COOKIE)
+        self._cookie = cookie
 
     def _reset(self, host: str, cap: int, *, may_cut: bool) -> None:
         self._host = host
