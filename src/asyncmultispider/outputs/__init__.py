@@ -4,6 +4,7 @@ The format follows the ending. The module that writes it is imported when it is 
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -27,7 +28,7 @@ STDOUT = "-"
 class Format(Struct, frozen=True, kw_only=True):
     """Where the function `writer` is; `library` is what it imports, and `extra` brings that.
 
-    `reader`: the module has `read_urls`, for `verify`.
+    `reader`: the module has `read_urls`, for `verify`. `beside` are endings of further files.
     """
 
     module: str
@@ -36,6 +37,7 @@ class Format(Struct, frozen=True, kw_only=True):
     extra: str | None = None
     folder: bool = False
     reader: bool = False
+    beside: tuple[str, ...] = ()
 
 
 FORMATS: Mapping[str, Format] = {
@@ -48,7 +50,9 @@ FORMATS: Mapping[str, Format] = {
         extra="parquet",
         reader=True,
     ),
-    ".warc.gz": Format(module="warc", writer="write_warc", library="isal", extra="warc"),
+    ".warc.gz": Format(
+        module="warc", writer="write_warc", library="isal", extra="warc", beside=(".cdxj",)
+    ),
     ".md": Format(module="markdown", writer="write_markdown", folder=True),
     ".html": Format(module="mirror", writer="write_mirror", folder=True),
 }
@@ -138,11 +142,13 @@ def url_reader(output: Exported) -> Callable[[BinaryIO], Iterator[About | None]]
 
 
 def _of(target: Target, written: Sequence[Exported]) -> Iterator[Exported]:
-    """Those that belong to the target: in its folder, with a name that begins as its own does."""
+    """Those that belong to the target: it, with a number where it is one of a series, its index."""
     stem = target.path.name.removesuffix(target.ending)
+    endings = "|".join(map(re.escape, (target.ending, *FORMATS[target.ending].beside)))
+    ours = re.compile(rf"{re.escape(stem)}(?:-[0-9]+)?(?:{endings})")
     for output in written:
         path = Path(output.path)
-        if path.parent == target.path.parent and path.name.startswith(stem):
+        if path.parent == target.path.parent and ours.fullmatch(path.name):
             yield output
 
 
@@ -154,6 +160,10 @@ def _check_place(name: str, path: Path, format: Format, directory: Path | None) 
             raise UsageError(f"can't write {name!r}: it is a file, and it would be a folder")
         if not format.folder and not path.is_file():
             raise UsageError(f"can't write {name!r}: it is no file")
+        if format.folder:
+            from asyncmultispider.outputs.swap import check_folder  # few are folders
+
+            check_folder(path)
     to_be_made = directory is not None and path.parent == Path(os.path.realpath(directory))
     if not to_be_made and not os.access(path.parent, os.W_OK | os.X_OK):
         raise UsageError(f"can't write {name!r}: {str(path.parent)!r} is no folder to write in")
