@@ -29,11 +29,11 @@ def identity_options(
     In files, empty lines and those that begin with # say nothing. Raises `UsageError`, naming file
     and line, for what can't be read or makes no sense, and for a file with nothing in it.
     """
-    through = [*proxies, *(_read_lines("proxies", proxy_file) if proxy_file is not None else ())]
+    more = () if proxy_file is None else _read_lines("proxies", proxy_file)
     return {
         "user_agents": () if user_agents is None else _read_lines("user_agents", user_agents),
         "header_pool": () if header_pool is None else _read_sets(header_pool),
-        "proxies": tuple(dict.fromkeys(through)),
+        "proxies": tuple(dict.fromkeys((*proxies, *more))),
         "session": secrets.randbits(64),
     }
 
@@ -50,6 +50,8 @@ def _read_lines(option: str, given: Lines) -> tuple[str, ...]:
 
 def _read_sets(given: HeaderSets) -> tuple[tuple[tuple[str, str], ...], ...]:
     if not isinstance(given, str | Path):
+        if not all(isinstance(fields, Mapping) for fields in given):
+            raise UsageError("--header-pool needs a list of dicts of header fields, or a file name")
         return _some("header_pool", (tuple(fields.items()) for fields in given), "the list")
     sets = []
     for where, line in _lines_of("header_pool", given):
