@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from copy import deepcopy
 
-from turbohtml import Document, Markdown
+from turbohtml import Document, Element, Markdown
 
 # No HTML as it was written: it could run code where it is shown. It would stand for what is in a
 # cell, and for tables with cells of more than one row or column.
@@ -16,7 +16,10 @@ def to_markdown(document: Document, absolute: Callable[[str], str]) -> str:
     Of what has an empty URL then, the text stays. Columns of tables are not aligned
     (`Markdown.Tables.pad`): the result is not much longer than the document.
     """
-    content = deepcopy(document.main_content() or document)  # as links are changed in it
+    whole = deepcopy(document)  # as links are changed in it; an element alone has crashed turbohtml
+    content = whole.main_content() or whole
+    if isinstance(content, Element) and content.tag in ("tbody", "tr"):
+        content = content.closest("table") or content  # its head belongs to it
     for element in content.select("a[href], img[src]"):
         name = "href" if element.tag == "a" else "src"
         url = absolute(element.attr(name) or "")
