@@ -449,6 +449,36 @@ def test_the_next_run_writes_what_is_new(
     assert write_warc(structs.replace(job, before=tuple(outputs))) == outputs
 
 
+def test_processes_write_files_of_their_own(
+    job: Job, pages_db: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = {entry["url"]: entry["digest"] for entry in entries(write_warc(job))}
+    monkeypatch.setattr(warc, "MANY", 2)
+    monkeypatch.setattr(warc, "LARGEST", 3000)
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    shared = structs.replace(job, about={"engine": "processes", "processes": 2})
+    outputs = write_warc(shared)
+    paths = archives(outputs)
+    check(paths, capsys)
+    assert len(paths) > 2
+    assert {path.name for path in job.target.parent.iterdir()} == {
+        "site.cdxj",
+        *(path.name for path in paths),
+    }
+    assert lines(outputs) == sorted(lines(outputs))
+    assert {entry["url"]: entry["digest"] for entry in entries(outputs)} == alone
+    for entry in entries(outputs):
+        assert entry["url"].encode() in member(entry, job.target.parent)
+    (revisit,) = of_kind("revisit", paths).values()
+    assert revisit.headers["WARC-Refers-To"] in {r.record_id for r in records(paths)}
+    assert {output.upto for output in outputs[-1:]} == {len(SITE)}
+    store(pages_db, [page("http://c.example/", b"new")])
+    more = write_warc(structs.replace(shared, before=tuple(outputs)))
+    assert more[: len(paths)] == outputs[:-1]
+    assert len(more) == len(outputs) + 1
+    assert len(lines(more)) == len(SITE) + 1
+
+
 def test_files_that_were_changed_are_written_anew(
     job: Job, pages_db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

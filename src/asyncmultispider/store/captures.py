@@ -23,7 +23,7 @@ CASE WHEN f.rowid IS NULL THEN bodies.body ELSE x'' END
 FROM pages p JOIN bodies USING(digest) LEFT JOIN canonicals ON canonicals.url = p.url
 LEFT JOIN firsts ON firsts.digest = p.digest AND firsts.first < p.rowid
 LEFT JOIN pages f ON f.rowid = firsts.first
-WHERE p.rowid > ? ORDER BY p.rowid"""
+WHERE p.rowid > ? AND p.rowid <= ? ORDER BY p.rowid"""
 
 
 class Capture(Struct, frozen=True, gc=False):
@@ -59,13 +59,17 @@ class Captures:
         self._db = db
         self._path = path
 
-    def after(self, row: int) -> Iterator[Capture]:
-        """Those of the rows beyond this one."""
+    def between(self, after: int, last: int) -> Iterator[Capture]:
+        """Those of the rows beyond `after` and up to `last`."""
         self._db.execute(_FIRSTS)
         unpacker = zstandard.ZstdDecompressor()
-        for *facts, encoding, body in self._db.execute(_CAPTURES, (row,)):
+        for *facts, encoding, body in self._db.execute(_CAPTURES, (after, last)):
             facts.append(self._unpacked(unpacker, body) if encoding == "zstd" and body else body)
             yield Capture(*facts)
+
+    def last_row(self) -> int:
+        """The last row that there is; 0 if there is none."""
+        return int(self._db.execute("SELECT coalesce(max(rowid), 0) FROM pages").get)
 
     def count(self, last: int) -> int:
         """How many pages there are up to this row."""
