@@ -91,13 +91,13 @@ def test_the_largest_session_is_one() -> None:
 def test_a_host_gets_one_of_each_for_the_whole_run(
     site: Site, crawl: CrawlSite, engine: str
 ) -> None:
-    site.page("/", links(*(f"/{n}" for n in range(6)), "/moved"))
+    site.page("/", links(*(f"/{n}" for n in range(3)), "/moved"))
     site.redirect("/moved", "/gone")
     site.page("/*", "x")
     site.robots("User-agent: otherbot\nDisallow: /\n")
     with ProxyServer() as proxy:
         crawled = crawl(
-            *(site.url("/", host=f"host{n}.example") for n in range(8)),
+            *(site.url("/", host=f"host{n}.example") for n in range(16)),
             proxies=(proxy.url(),),
             user_agents=AGENTS,
             header_pool=POOL,
@@ -109,7 +109,7 @@ def test_a_host_gets_one_of_each_for_the_whole_run(
     assert "/robots.txt" in site.paths
     for field, pool in (("user-agent", AGENTS), ("x-set", ("0", "1", "2"))):
         found = by_host(site.requests, field)
-        assert len(found) == 8
+        assert len(found) == 16
         assert all(len(values) == 1 for values in found.values()), "robots.txt too"
         values = set.union(*found.values())
         assert len(values) > 1
