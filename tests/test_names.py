@@ -111,6 +111,8 @@ def test_references_lead_there(one: str, other: str) -> None:
         ("https://a.example/docs.html", "a.example/docs.html"),
         ("https://a.example/docs.htm", "a.example/docs.html"),
         ("https://a.example/docs.php", "a.example/docs.php.html"),
+        ("http://a.example:8080/x", "a.example_http_8080/x.html"),
+        ("https://a.example/list?page=2", "a.example/list_page=2~2a90a9b35ba3bef1.html"),
         ("https://a.example/caf%C3%A9/%E4%BD%A0", "a.example/caf%C3%A9/%E4%BD%A0.html"),
         ("https://a.example/~user/Foo_(bar)", "a.example/~user/Foo_(bar).html"),
     ],

@@ -3,7 +3,7 @@
     https://a.example/docs/           a.example/docs/index.html
     https://a.example/docs/intro      a.example/docs/intro.html
     http://a.example:8080/x.png       a.example_http_8080/x.png
-    https://a.example/list?page=2     a.example/list_page=2~0d5a38c25a4f0b1c.html
+    https://a.example/list?page=2     a.example/list_page=2~2a90a9b35ba3bef1.html
 
 What always holds: a name is ASCII, of few characters; no part of it is empty, hidden, a device of
 Windows or longer than `LONGEST`; folders never have the ending of a file. Where anything of the URL

@@ -40,6 +40,11 @@ _CHARSET = b'<meta charset="utf-8">'
 _NEAR = 1000
 """Bytes within which browsers surely see a charset."""
 _CALLS_HOME = frozenset({"dns-prefetch", "preconnect", "prefetch", "prerender", "manifest"})
+# Files have no origin that they could share, and are not what was signed.
+_NOT_HERE = ("integrity", "crossorigin", "manifest")
+_WITH_ODD_ATTRIBUTES = (
+    r'[integrity], [crossorigin], [manifest], [style*="\\"], [style*="image-set" i]'
+)
 _KEPT_META = frozenset({"", "refresh", "content-language", "default-style"})
 _BROKEN = re.compile(r"[\t\n\r]")
 _PLAIN_START = frozenset(string.ascii_letters + string.digits + "./_-~%")
@@ -161,7 +166,7 @@ class _Links:
 
     def __init__(self, page: Page, local: Local, known: Known) -> None:
         self._page = page
-        self._base = page.base
+        self._base = _base_of(page)
         self._local = local
         self._all = known
         self._known = known.of(self._base, local.folder)
@@ -204,6 +209,13 @@ class _Links:
         return new
 
 
+def _base_of(page: Page) -> str:
+    # Most have no such element, and need not be walked through for all the others.
+    document = page.document
+    plain = document is None or next(document.iter_elements(("base",)), None) is None
+    return page.url if plain else page.base
+
+
 def _marked(html: bytes) -> bytes:
     """With a byte order mark where browsers would not see the charset in time."""
     at = html.find(_CHARSET)
@@ -226,15 +238,13 @@ def _clean(document: Document) -> None:
                 element.decompose()
         elif element.attr("srcdoc") is not None:
             del element.attrs["srcdoc"]
-    # Files have no origin that they could share, and are not what was signed.
-    for element in document.select("[integrity], [crossorigin], [manifest]"):
-        for name in ("integrity", "crossorigin", "manifest"):
-            if element.attr(name) is not None:
-                del element.attrs[name]
     for element in list(document.iter_elements(("noscript",))):
         element.unwrap()  # as there are no scripts, it is what is to be seen
-    for element in document.select('[style*="\\\\"], [style*="image-set" i]'):
-        element.attrs["style"] = _plain(element.attr("style") or "")
+    for element in document.select(_WITH_ODD_ATTRIBUTES):
+        for name in _NOT_HERE:
+            element.attrs.pop(name, None)
+        if style := element.attr("style"):
+            element.attrs["style"] = _plain(style)
 
 
 def _clean_svg(svg: Element) -> None:
