@@ -29,7 +29,7 @@ COMMANDS = {
         *("--ignore-robots", "--allow-private", "--fresh", "--yes", "--json"),
         *("-q", "--quiet", "-v"),
     ],
-    "fetch": ["URL"],
+    "fetch": ["URL", "--css", "--xpath", "--markdown", "--links", "--json", "--handler"],
     "status": ["DIR"],
     "urls": ["DIR", "--state", "--reason", "--host", "--json"],
     "explain": ["DIR", "URL", "--json"],

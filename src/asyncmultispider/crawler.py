@@ -18,6 +18,7 @@ from asyncmultispider.directory import FRONTIER, LOG, PAGES, SETTINGS, Lock, Own
 from asyncmultispider.engines.coroutines import Coroutines
 from asyncmultispider.engines.engine import Engine, Hands
 from asyncmultispider.engines.exchange import Books
+from asyncmultispider.engines.handlers import call_handler, outgoing
 from asyncmultispider.engines.processes import Processes, Reported
 from asyncmultispider.engines.threads import Threads
 from asyncmultispider.engines.worker import give_up, keep_to_ourselves, show_life, work
@@ -29,11 +30,12 @@ from asyncmultispider.frontier.sqlite import SqliteLedger, decode_meta, read_met
 from asyncmultispider.journal import Journal
 from asyncmultispider.judge import Judge
 from asyncmultispider.mending import Mended, mend
-from asyncmultispider.model import Failure, Reason, Request, Result, State
+from asyncmultispider.model import Failure, Outcome, Reason, Request, Response, Result, State
 from asyncmultispider.observe import Observer
 from asyncmultispider.outputs import OUTPUTS, Exported, Target, listed, listing, write_output
+from asyncmultispider.page import Findings
 from asyncmultispider.settings import Settings, without_user
-from asyncmultispider.spider import Spider
+from asyncmultispider.spider import Spider, handler_name
 from asyncmultispider.sqlite import check_database
 from asyncmultispider.stats import Stopped, Summary, Tally
 from asyncmultispider.store.sqlite import FORMAT as PAGES_FORMAT
@@ -241,10 +243,13 @@ def work_for(
     sys.exit(asyncio.run(run()))
 
 
-def fetch_once(settings: Settings) -> tuple[Request, Result]:
-    """Fetch the first seed, as a crawl would."""
+def fetch_once(settings: Settings, spider: Spider | None = None) -> tuple[Request, Result]:
+    """Fetch the first seed, as a crawl would, and with the hooks of a spider."""
     url = without_login(settings.seeds[0])
-    request = Request(id=0, url=url, host=host_of(url))
+    asked = Request(id=0, url=url, host=host_of(url))
+    request = outgoing(Judge(settings, spider), asked)
+    if isinstance(request, Failure):
+        return asked, request
 
     async def fetch() -> Result:  # on a loop, so that Ctrl-C is heard while a server is silent
         fetcher = AsyncCurlFetcher(settings)
@@ -254,6 +259,22 @@ def fetch_once(settings: Settings) -> tuple[Request, Result]:
             await fetcher.aclose()
 
     return request, asyncio.run(fetch())
+
+
+def visit_once(
+    settings: Settings,
+    spider: Spider,
+    request: Request,
+    response: Response,
+    findings: Findings | None = None,
+) -> tuple[str | None, Outcome]:
+    """What a spider makes of an answer, and the handler that it called; None: it called none."""
+    judge = Judge(settings, spider)
+    judged = judge(request, response, findings)
+    if isinstance(judged, Outcome):
+        return None, judged
+    with asyncio.Runner() as runner:
+        return handler_name(judged.handler), call_handler(judge, judged, runner)
 
 
 def choose_seeds(

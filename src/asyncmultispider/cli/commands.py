@@ -298,10 +298,27 @@ def run(**options: Any) -> int:
 @click.option("--header", "headers", metavar="'K: V'", multiple=True, help="Repeatable.")
 @click.option("--proxy", metavar="URL", multiple=True)
 @click.option("--insecure", is_flag=True, help="Don't verify the server's certificate.")
+@click.option("--css", metavar="SEL", help="Only the text of what this CSS selector matches.")
+@click.option("--xpath", metavar="X", help="Only what this XPath expression gives.")
+@click.option("--markdown", is_flag=True, help="Only its main content, as Markdown.")
+@click.option("--links", is_flag=True, help="Only its links.")
+@click.option("--headers", "show_headers", is_flag=True, help="Only its header fields.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object: these parts, or all.")
+@click.option(
+    "--handler",
+    metavar="SPIDER.py",
+    help="Call the handler that this spider has for it, and show what it yields.",
+)
 def fetch(**options: Any) -> int:
     """Show one URL as the crawler sees it.
 
-    Status, headers, links, text.
+    \b
+    asyncmultispider fetch https://example.com                   status, headers, links, text
+    asyncmultispider fetch https://example.com --css h1          a line for each match
+    asyncmultispider fetch https://example.com --css h1 --json   with its HTML and attributes
+    asyncmultispider fetch https://example.com --handler my.py   items on stdout, the rest on stderr
+
+    Redirects are shown, not followed. Exit code 1 when it can't be fetched, or nothing matches.
     """
     from asyncmultispider.cli.fetch import fetch_command
 
