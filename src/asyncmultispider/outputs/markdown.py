@@ -7,8 +7,8 @@
     ...
     ---
 
-The values are JSON strings and numbers, which are YAML as well: no page can end the front matter,
-or add to it. Redirects and what is neither HTML nor plain text have no file.
+The values are JSON, which is YAML as well: no page can end the front matter, or add to it.
+Redirects and what is neither HTML nor plain text have no file.
 """
 
 import re
@@ -71,6 +71,7 @@ def as_markdown(stored: StoredPage) -> str:
         "referrer": stored.referrer,
         "depth": stored.depth,
         "digest": f"sha256:{stored.digest.hex()}",
+        "unverified": stored.unverified or None,
         "note": TOO_COMPLEX if complex else None,
     }
     lines = [f"{key}: {_scalar(value)}\n" for key, value in facts.items() if value is not None]
@@ -78,7 +79,7 @@ def as_markdown(stored: StoredPage) -> str:
     return "".join(["---\n", *lines, "---\n\n", text, "\n" if text else ""])
 
 
-def _scalar(value: str | int) -> str:
+def _scalar(value: str | int | bool) -> str:
     text = json.encode(value).decode()
     return text if text.isascii() and "\x7f" not in text else _ODD.sub(_escaped, text)
 

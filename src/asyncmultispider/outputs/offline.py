@@ -275,5 +275,5 @@ def _keep_here(document: Document) -> None:
     for meta in list(document.iter_elements(("meta",))):
         if (meta.attr("http-equiv") or "").strip().lower() == "refresh":
             content = (meta.attr("content") or "").lower()
-            if ":" in content or "//" in content:
+            if ":" in content or "//" in content or "\\" in content:
                 meta.decompose()
