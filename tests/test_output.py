@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 import asyncmultispider.progress as showing
@@ -21,8 +23,8 @@ from asyncmultispider.cli.commands import cli
 from asyncmultispider.cli.verify import verify_command
 from asyncmultispider.crawler import Crawl
 from asyncmultispider.directory import default_directory
-from asyncmultispider.outputs.harmless import harmless
 from asyncmultispider.model import Batch
+from asyncmultispider.outputs.harmless import harmless
 from asyncmultispider.settings import Settings
 from asyncmultispider.urls import canonicalize
 from command import Ended, complaint, ledger, query, run, start
@@ -543,6 +545,25 @@ def test_exported_json_means_the_same() -> None:
     assert bad == []
     directions = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
     assert set(directions).isdisjoint(line.decode())
+
+
+# What it was before it was fast.
+HARMFUL = re.compile(
+    rb"\x7f|\xc2[\x80-\x9f\xad]|\xd8\x9c|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf"
+)
+LEADS = (
+    "\x7f\x80\x9f\xa0\xad\u061c\u200b\u200f\u2010\u2028\u202e\u202f\u2060\u206f\u2070\ufeff\ufeee"
+)
+
+
+@given(
+    st.text(st.sampled_from(LEADS + "aé語\U0001f468"))
+    | st.text(st.characters(exclude_categories=["Cs"]))
+)
+def test_exported_json_is_escaped_where_it_must_be(text: str) -> None:
+    line = text.encode()
+    slow = HARMFUL.sub(lambda found: b"\\u%04x" % ord(found[0].decode()), line)
+    assert harmless(line) == slow
 
 
 def test_names_that_no_file_can_have(tmp_path: Path) -> None:

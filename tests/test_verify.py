@@ -12,14 +12,16 @@ from typing import Any
 
 import pytest
 import zstandard
+from msgspec import structs
 
 from asyncmultispider import Spider, crawler
 from asyncmultispider.crawler import Crawl
 from asyncmultispider.directory import FRONTIER, PAGES
 from asyncmultispider.errors import UsageError
-from asyncmultispider.outputs import Exported, listing
 from asyncmultispider.fetch.fake import FakeWeb, reply
 from asyncmultispider.frontier.reader import reading
+from asyncmultispider.outputs import Exported, listed, listing
+from asyncmultispider.outputs.files import read_manifest, sum_file
 from asyncmultispider.settings import Settings
 from asyncmultispider.stats import Summary
 from asyncmultispider.verify import Report, pages, verify
@@ -391,6 +393,116 @@ def test_lines_that_should_not_be_in_an_output(
     output.write_bytes(data)
     lines, digest = data.count(b"\n"), sha256(data).hexdigest()
     note(books, Exported(path=str(output), lines=lines, bytes=len(data), sha256=digest))
+    assert named(verify(books)) == {what}
+
+
+def rows_added(output: Path, more: list[str]) -> Exported:
+    """A CSV or Parquet file, with a row more for each of these URLs."""
+    if output.suffix == ".csv":
+        count = output.read_text().count("\nhttp")
+        with output.open("a") as file:
+            file.writelines(f"{url}{',' * 13}\n" for url in more)
+    else:
+        parquet = pytest.importorskip("pyarrow.parquet")
+        table = parquet.read_table(output).select(["url"])
+        count = table.num_rows
+        grown = type(table).from_pydict({"url": [*table["url"].to_pylist(), *more]})
+        parquet.write_table(grown, output)
+    digest, size = sum_file(output)
+    return Exported(path=str(output), lines=count + len(more), bytes=size, sha256=digest)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+@pytest.mark.parametrize(
+    ("url", "what"),
+    [
+        (f"{A}/a", "pages that an output has twice"),
+        (f"{A}/gone", "URLs in an output that are not done"),
+        ("", "records of outputs that have no URL"),
+    ],
+)
+def test_rows_that_should_not_be_in_an_output(
+    books: Path, tmp_path: Path, ending: str, url: str, what: str
+) -> None:
+    change(books, PAGES, "DELETE FROM items")
+    target = tmp_path / f"out{ending}"
+    note(books, export(books / PAGES, target, bodies=True))
+    assert holds(books).outputs == 1
+    export(books / PAGES, target)
+    note(books, rows_added(target, []))
+    assert holds(books).outputs == 1
+    note(books, rows_added(target, [url]))
+    assert named(verify(books)) == {what}
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_items_in_a_table(books: Path, tmp_path: Path, ending: str) -> None:
+    note(books, export(books / PAGES, tmp_path / f"out{ending}"))
+    assert holds(books).outputs == 1
+    with contextlib.closing(sqlite3.connect(books / PAGES)) as db:
+        (url,) = db.execute("SELECT url FROM items").fetchone()
+    failed = "UPDATE urls SET state='failed', reason='http-404' WHERE url=?"
+    change(books, FRONTIER, failed, values=(url,))
+    assert "URLs in an output that are not done" in named(verify(books))
+
+
+def test_a_record_that_was_never_counted(output: Path, books: Path) -> None:
+    (written,) = listed(str(_note(books)))
+    note(books, structs.replace(written, lines=written.lines + 1))
+    assert named(verify(books)) == {"outputs that have not as many records as were written"}
+
+
+def _note(books: Path) -> object:
+    with contextlib.closing(sqlite3.connect(books / FRONTIER)) as db:
+        return db.execute("SELECT value FROM meta WHERE key='outputs'").fetchone()[0]
+
+
+def test_a_table_that_is_none(books: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.parquet"
+    target.write_bytes(b"PAR1")
+    digest, size = sum_file(target)
+    note(books, Exported(path=str(target), lines=1, bytes=size, sha256=digest))
+    assert named(verify(books)) == {"outputs that can't be read"}
+
+
+@pytest.fixture
+def folder(books: Path, tmp_path: Path) -> Path:
+    """An output that is a folder."""
+    folder = tmp_path / "out.md"
+    (folder / "a").mkdir(parents=True)
+    (folder / "a" / "1.md").write_text("one")
+    (folder / "b.md").write_text("two")
+    found = read_manifest(folder)
+    assert (found.files, found.bytes) == (2, 6)
+    names = {b"a/1.md": b"one", b"b.md": b"two"}
+    lines = b"".join(
+        f"{sha256(text).hexdigest()}  ".encode() + name + b"\n" for name, text in names.items()
+    )
+    digest = sha256(lines).hexdigest()
+    note(books, Exported(path=str(folder), lines=2, bytes=6, sha256=digest, folder=True))
+    return folder
+
+
+def test_a_folder(folder: Path, books: Path) -> None:
+    assert holds(books).outputs == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "what"),
+    [
+        (lambda folder: (folder / "b.md").write_text("owt"), "outputs that were changed"),
+        (lambda folder: (folder / "b.md").unlink(), "outputs that were changed"),
+        (lambda folder: (folder / "b.md").rename(folder / "c.md"), "outputs that were changed"),
+        (lambda folder: (folder / "c.md").touch(), "outputs that were changed"),
+        (lambda folder: (folder / "c").symlink_to("/etc"), "outputs that can't be read"),
+        (lambda folder: os.mkfifo(folder / "c"), "outputs that can't be read"),
+        (lambda folder: shutil.rmtree(folder), "outputs that are gone"),
+    ],
+)
+def test_a_folder_that_was_changed(
+    folder: Path, books: Path, spoil: Callable[[Path], object], what: str
+) -> None:
+    spoil(folder)
     assert named(verify(books)) == {what}
 
 

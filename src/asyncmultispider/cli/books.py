@@ -3,17 +3,20 @@
 import sys
 from pathlib import Path
 from time import time
+from typing import Any
 
 from msgspec import structs
 
 from asyncmultispider.cli.choose import canonical_host, known_reason, known_state
 from asyncmultispider.cli.commands import FINISHED, NO_PAGES
 from asyncmultispider.cli.lines import as_line, ascii_json
+from asyncmultispider.cli.streaming import standard_output
 from asyncmultispider.directory import FRONTIER, PAGES, is_running, owner
 from asyncmultispider.errors import UsageError
 from asyncmultispider.frontier.reader import reading
 from asyncmultispider.model import State
 from asyncmultispider.outputs import OUTPUTS, check_target, listed, write_output
+from asyncmultispider.outputs.jsonl import export_jsonl
 from asyncmultispider.store.sqlite import totals
 from asyncmultispider.text import complain, duration, one_line, size
 
@@ -92,8 +95,8 @@ def urls_command(
             print(f"{name}\t{one_line(why or '')}\t{one_line(url)}")
 
 
-def export_command(directory: str, target: str) -> int:
-    """Write the file; 1 when there was nothing to write."""
+def export_command(directory: str, target: str, *, bodies: bool = False) -> int:
+    """Write the file or folder; 1 when there was nothing to write."""
     path = check_target(target)
     where = Path(directory)
     if not (where / FRONTIER).is_file():
@@ -101,9 +104,17 @@ def export_command(directory: str, target: str) -> int:
     if not totals(where / PAGES)[0]:
         complain(f"nothing to export: no page is stored in {directory!r}")
         return NO_PAGES
-    for written in write_output(path, where / PAGES):
-        print(f"{written.lines} lines in {one_line(target)}", file=sys.stderr)
+    if path.stdout:
+        export_jsonl(where / PAGES, standard_output(), bodies=bodies)
+        return FINISHED
+    for written in write_output(path, where / PAGES, bodies=bodies, about=_settings(where)):
+        print(f"{written.lines} records in {one_line(written.path)}", file=sys.stderr)
     return FINISHED
+
+
+def _settings(where: Path) -> dict[str, Any]:
+    with reading(where / FRONTIER) as ledger:
+        return ledger.note("settings", dict) or {}
 
 
 def _outlook(running: bool, left: int, recent: int) -> str:

@@ -8,7 +8,6 @@ together here: `csv.writer` looks at each character, and takes a millisecond for
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO
 
@@ -69,7 +68,7 @@ def cell(text: str) -> str:
 def read_urls(file: BinaryIO) -> Iterator[About | None]:
     """Of each row the URL it is about, and whether it is an item; None where there is none."""
     csv.field_size_limit(2**31 - 1)
-    rows = csv.reader(TextIOWrapper(file, encoding="utf-8", newline=""))
+    rows = csv.reader(line.decode() for line in file)
     head = next(rows, [])
     item = head[-1:] == [SOURCE]
     place = len(head) - 1 if item else 0

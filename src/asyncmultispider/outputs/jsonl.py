@@ -41,11 +41,15 @@ def write_jsonl(job: Job) -> list[Exported]:
     """Write the items, or the pages where there are none. See `Writer`."""
 
     def fill(file: Hashed) -> int:
-        with reading_store(job.pages_db) as store:
-            items = store.has_items()
-            return write_lines(all_lines(store, job.pages_db, items=items, bodies=job.bodies), file)
+        return export_jsonl(job.pages_db, file, bodies=job.bodies)
 
     return [write_file(job.target, fill)]
+
+
+def export_jsonl(pages_db: Path, file: BinaryIO | Hashed, *, bodies: bool = False) -> int:
+    """The same into an open file; how many lines there were."""
+    with reading_store(pages_db) as store:
+        return write_lines(all_lines(store, pages_db, items=store.has_items(), bodies=bodies), file)
 
 
 def write_lines(lines: Iterator[bytes], file: BinaryIO | Hashed) -> int:

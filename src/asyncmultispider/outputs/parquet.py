@@ -58,7 +58,7 @@ def read_urls(file: BinaryIO) -> Iterator[About | None]:
     item = SOURCE in parquet.schema_arrow.names
     for batch in parquet.iter_batches(columns=[SOURCE if item else "url"]):
         for url in batch.column(0).to_pylist():
-            yield (url, item) if isinstance(url, str) else None
+            yield (url, item) if isinstance(url, str) and url else None
 
 
 def _write_pages(store: StoreReader, job: Job, file: Hashed) -> int:

@@ -1,0 +1,41 @@
+"""`-o -`: JSON lines on standard output while a crawl goes on."""
+
+import sys
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from asyncmultispider.crawler import Crawl
+from asyncmultispider.directory import PAGES
+from asyncmultispider.errors import UsageError
+from asyncmultispider.outputs import Target
+from asyncmultispider.outputs.stream import Stream
+
+
+def wants_stdout(targets: Sequence[Target], *, as_json: bool) -> bool:
+    """Whether one of the targets is standard output.
+
+    Raises `UsageError` when something else is to go there, too.
+    """
+    wanted = sum(target.stdout for target in targets)
+    if wanted > 1:
+        raise UsageError("-o - twice: standard output is only one")
+    if wanted and as_json:
+        raise UsageError("-o - and --json both write to standard output: choose one")
+    return wanted > 0
+
+
+def standard_output() -> BinaryIO:
+    """The bytes behind standard output. Raises `UsageError` where it is closed."""
+    if sys.stdout is None:
+        raise UsageError("can't write to standard output: it is closed")
+    return sys.stdout.buffer
+
+
+def stream_of(crawl: Crawl, *, items: bool, bodies: bool) -> Stream:
+    """What writes a crawl that is open to standard output, and stops it when that is lost."""
+
+    def stop() -> None:
+        crawl.reins.stop(now=True)
+
+    pages_db = crawl.directory / PAGES
+    return Stream(pages_db, standard_output(), stop, items=items, bodies=bodies)
