@@ -1,6 +1,7 @@
 """Archives: any tool reads them, they hold each page once, and their index leads to it."""
 
 import gzip
+import os
 import re
 import zlib
 from argparse import Namespace
@@ -537,6 +538,22 @@ def test_it_appears_whole_or_not_at_all(job: Job, monkeypatch: pytest.MonkeyPatc
     assert [(path.name, path.read_bytes()) for path in job.target.parent.iterdir()] == [
         (job.target.name, b"old")
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("é a".encode(), "é a"), (b"\xff", "\ufffd"), (b"a\nWARC-Type: b", None)],
+)
+def test_any_name_will_do(job: Job, name: bytes, told: str | None) -> None:
+    target = job.target.with_name(os.fsdecode(name + b".warc.gz"))
+    outputs = write_warc(structs.replace(job, target=target))
+    info = next(records([target]))
+    assert is_a(info, "warcinfo")
+    shown = f"{told}.warc.gz" if told else "a WARC-Type: b.warc.gz"
+    assert info.headers["WARC-Filename"] == shown
+    found = {entry["filename"] for entry in entries(outputs)}
+    assert found == {f"{told}.warc.gz" if told else target.name}
+    assert write_warc(structs.replace(job, target=target, before=tuple(outputs))) == outputs
 
 
 def test_without_the_extra_it_says_what_to_install(

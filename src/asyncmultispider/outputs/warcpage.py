@@ -10,6 +10,7 @@ from asyncmultispider.outputs.warcfile import (
     Fields,
     digest_field,
     make_record,
+    one_line,
     record_id,
     target_uri,
     warc_fields,
@@ -43,11 +44,11 @@ def info_record(name: str, date: str, about: Mapping[str, Any]) -> tuple[str, by
             ("robots", _robots(about)),
             ("http-header-user-agent", agent_of(about)),
             ("description", RECONSTRUCTED),
-            ("settings", json.encode(_told(about)).decode()),
+            ("settings", json.encode(_told(about), enc_hook=str).decode()),
         )
     )
     identity = record_id("warcinfo", name, date, block.decode())
-    fields = (("WARC-Filename", target_uri(name)),)
+    fields = (("WARC-Filename", one_line(name)),)
     return identity, make_record("warcinfo", identity, date, fields, _FIELDS, block)
 
 
@@ -139,9 +140,9 @@ def _told(about: Mapping[str, Any]) -> Any:
 
 
 def _masked(value: Any) -> Any:
-    """The same with the logins of URLs hidden."""
+    """The same in Unicode, with the logins of URLs hidden."""
     if isinstance(value, str):
-        return without_user(value)
+        return without_user(value.encode(errors="replace").decode())
     if isinstance(value, list | tuple):
         return [_masked(each) for each in value]
     return value

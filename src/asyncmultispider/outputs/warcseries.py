@@ -1,5 +1,6 @@
 """The files of an archive: their names, what goes into each, and their lines in the index."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -88,6 +89,7 @@ class _Share:
 
     def __init__(self, stretch: Stretch, path: Path, captures: Iterator[Capture]) -> None:
         self.path = path
+        self.name = os.fsencode(path.name).decode(errors="replace")  # it may be no Unicode
         self.upto = 0
         self._about = stretch.job.about
         self._largest = stretch.largest
@@ -102,7 +104,7 @@ class _Share:
         for capture in self._captures:
             info = info or self._begin(warc, capture.fetched_at)
             answer, *others = page_records(capture, info, agent)
-            index.add(_line(capture, warc.add(answer), self.path.name))
+            index.add(_line(capture, warc.add(answer), self.name))
             for other in others:
                 warc.add(other)
             self.upto = capture.row
@@ -115,7 +117,7 @@ class _Share:
 
     def _begin(self, warc: WarcFile, moment: str) -> str:
         # The time is that of the first page, not now: the same pages make the same file.
-        info, record = info_record(self.path.name, warc_date(moment), self._about)
+        info, record = info_record(self.name, warc_date(moment), self._about)
         warc.add(record)
         return info
 
