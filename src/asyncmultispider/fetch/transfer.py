@@ -87,8 +87,9 @@ class Transfer:
         self._url = ""
         self._passage = Passage(curl, identity.proxies) if identity.proxies else None
         self._max_body = settings.max_body
-        self._sent = self._common = identity.fields.common
-        self._vary = identity.fields.vary
+        self._lines = identity.fields.common
+        self._vary = identity.fields.vary or identity.jar is not None
+        self._special = self._vary  # or the last request had lines of its own
         self._cookie: bytes | None = None
         self._trusting = settings.insecure
         self.lines: list[bytes] = []
@@ -99,7 +100,7 @@ class Transfer:
         curl.setopt(pycurl.ACCEPT_ENCODING, ACCEPTED)
         curl.setopt(pycurl.HTTP_CONTENT_DECODING, False)
         curl.setopt(pycurl.USERAGENT, settings.user_agent)
-        curl.setopt(pycurl.HTTPHEADER, self._common)
+        curl.setopt(pycurl.HTTPHEADER, self._lines)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(1000 * min(CONNECT_TIMEOUT, settings.timeout)))
         curl.setopt(pycurl.TIMEOUT_MS, max(1, int(1000 * settings.timeout)))
         curl.setopt(pycurl.LOW_SPEED_LIMIT, LOWEST_SPEED)
@@ -136,12 +137,8 @@ class Transfer:
         if self._passage is not None and not self._guard.allows_name(host):
             self._refuse(Reason.PRIVATE_ADDRESS, f"{host} is not a public address")
         self.curl.setopt(pycurl.URL, request.url)
-        lines = self._lines_of(request) if self._vary or request.extra else self._common
-        if lines is not self._sent:
-            self._sent = lines
-            self.curl.setopt(pycurl.HTTPHEADER, lines)
-        if self._jar is not None:
-            self._offer_cookies(self._jar, request.url)
+        if self._special or request.extra is not None:
+            self._dress(request)
         if self._passage is None:  # libcurl would rewrite escapes: "%d0" to "%D0"
             self.curl.setopt(pycurl.REQUEST_TARGET, "/" + request.url.split("/", 3)[3])
         else:
@@ -215,6 +212,16 @@ class Transfer:
     def _refuse(self, reason: Reason, detail: str) -> NoReturn:
         self._fault = reason, detail
         raise pycurl.error(pycurl.E_COULDNT_CONNECT, detail)
+
+    def _dress(self, request: Request) -> None:
+        """Set what differs from request to request, and only if it does."""
+        lines = self._lines_of(request)
+        if lines is not self._lines:
+            self._lines = lines
+            self.curl.setopt(pycurl.HTTPHEADER, lines)
+        if self._jar is not None:
+            self._offer_cookies(self._jar, request.url)
+        self._special = self._vary or lines is not self._fields.common
 
     def _lines_of(self, request: Request) -> list[str]:
         try:
