@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 from asyncmultispider.errors import DamageError, StorageError, UsageError
 from asyncmultispider.outputs import check_target, write_output
 from asyncmultispider.outputs import parquet as parquet_module
+from asyncmultispider.outputs.arrays import arrow_array
 from asyncmultispider.outputs.csv_ import cell
 from asyncmultispider.outputs.rows import MOST_COLUMNS
 from asyncmultispider.store.sqlite import SqliteStore
+from command import python
 from exporting import export
 from stored_rows import A, page, store_of
 
@@ -334,6 +336,65 @@ def _csv_line(*cells: str) -> str:
     from asyncmultispider.outputs.csv_ import _line
 
     return _line(cells)
+
+
+pa = pytest.importorskip("pyarrow")
+TYPES = st.recursive(
+    st.sampled_from([pa.int64(), pa.float64(), pa.bool_(), pa.string(), pa.binary()]),
+    lambda inner: (
+        inner.map(pa.list_)
+        | st.dictionaries(st.sampled_from("abc"), inner, min_size=1).map(
+            lambda fields: pa.struct(list(fields.items()))
+        )
+    ),
+    max_leaves=4,
+)
+
+
+def values_of(type: Any) -> st.SearchStrategy[Any]:
+    if pa.types.is_list(type):
+        values = st.lists(values_of(type.value_type), max_size=3)
+    elif pa.types.is_struct(type):
+        values = st.fixed_dictionaries({}, optional={f.name: values_of(f.type) for f in type})
+    else:
+        values = {
+            "int64": st.integers(-(2**63), 2**63 - 1),
+            "double": st.floats(allow_nan=False),
+            "bool": st.booleans(),
+            "string": st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+            "binary": st.binary(max_size=5),
+        }[str(type)]
+    return st.none() | values
+
+
+@given(st.data())
+def test_arrays_are_those_of_arrow(data: st.DataObject) -> None:
+    type = data.draw(TYPES)
+    values = data.draw(st.lists(values_of(type), max_size=20))
+    made = arrow_array(values, type)
+    made.validate(full=True)
+    assert made.equals(pa.array(values, type))
+
+
+@pytest.mark.parametrize(
+    ("values", "type"), [(["1"], "int64"), ([2**63], "int64"), ([1], "string"), ([2**15], "int16")]
+)
+def test_arrays_of_what_does_not_fit(values: list[Any], type: str) -> None:
+    with pytest.raises((TypeError, OverflowError)):
+        arrow_array(values, pa.type_for_alias(type))
+
+
+def test_pandas_is_not_loaded(pages: Path, tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from asyncmultispider.outputs import check_target, write_output
+
+write_output(check_target(sys.argv[1]), Path(sys.argv[2]), bodies=True)
+assert "pandas" not in sys.modules
+"""
+    ended = python(code, str(tmp_path / "o.parquet"), str(pages))
+    assert ended.code == 0, ended.err
 
 
 # Files

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from asyncmultispider.errors import DamageError
+from asyncmultispider.outputs.arrays import arrow_array
 from asyncmultispider.outputs.base import About, Exported, Job
 from asyncmultispider.outputs.files import Hashed, write_file
 from asyncmultispider.outputs.rows import (
@@ -204,7 +205,7 @@ class _Writer:
                 columns[place] = map(convert, columns[place])
         try:
             arrays = [
-                _array(list(values), field.type)
+                arrow_array(list(values), field.type)
                 for values, field in zip(columns, self._schema, strict=True)
             ]
         except (pa.ArrowException, OverflowError, TypeError) as error:
@@ -225,13 +226,3 @@ class _Writer:
             self._writer.write_table(table, row_group_size=GROUP)
             self._waiting.clear()
             self._count = self._bytes = 0
-
-
-def _array(values: list[Any], type: "pa.DataType") -> "pa.Array":
-    import pyarrow as pa
-
-    if pa.types.is_timestamp(type):
-        return pa.array(values, pa.string()).cast(type)
-    if pa.types.is_boolean(type):
-        return pa.array([None if value is None else bool(value) for value in values], type)
-    return pa.array(values, type)
