@@ -148,7 +148,7 @@ def test_bad_standard_input_is_refused(tmp_path: Path, stdin: bytes) -> None:
         [URL, "--header", "X\r\nY: b"],
         [URL, "--header", "X: \x1b[31m"],
         [URL, "--user-agent", "a\r\nX: b"],
-        [URL, "-o", "x.csv"],
+        [URL, "-o", "x.xml"],
         [URL, "-o", "x"],
         *(
             [URL, option, "-1"]

@@ -425,7 +425,7 @@ def test_fresh_forgets_nothing_when_the_rest_is_wrong(site: Site, directory: Pat
     args = ("-d", directory, "--fresh", "--yes")
     complaint("crawl", site.url(), "ftp://127.0.0.1/", *args)
     complaint("crawl", site.url(), *args, "--scope", "x")
-    complaint("crawl", site.url(), *args, "-o", "x.csv")
+    complaint("crawl", site.url(), *args, "-o", "x.xml")
     assert snapshot(directory) == before
 
 

@@ -156,7 +156,9 @@ class Crawl:
         self._note_outputs([])
         written: list[Exported] = []
         trouble: CrawlError | None = None
-        for target in targets:
+        for target in dict.fromkeys(targets):
+            if target.stdout:  # that was written as pages came
+                continue
             try:
                 written += write_output(
                     target,

@@ -22,6 +22,9 @@ DIRECTORY = click.argument("directory", metavar="DIR", type=click.Path(file_okay
 REASON = click.option(
     "--reason", metavar="R", help="Only URLs that ended so: timeout, robots, http-404, ..."
 )
+BODIES = click.option(
+    "--bodies", is_flag=True, help="With the text of each page, in .jsonl, .csv, .parquet and '-'."
+)
 HOST = click.option(
     "--host", metavar="H", help="Only URLs of this host (with :port where it has one)."
 )
@@ -51,10 +54,13 @@ CRAWL_OPTIONS = (
         "-o",
         "--output",
         "outputs",
-        metavar="FILE.jsonl",
+        metavar="WHERE",
         multiple=True,
-        help="Also write pages (or items) here when the run ends. Repeatable.",
+        help="Also write pages (or items) here when the run ends: a file ending in .jsonl, .csv, "
+        ".parquet or .warc.gz, or a folder ending in .md or .html. With '-' JSON lines go to "
+        "standard output, as pages come. Repeatable.",
     ),
+    BODIES,
     click.option(
         "--engine",
         metavar="NAME",
@@ -292,6 +298,18 @@ def run(**options: Any) -> int:
 
 
 @cli.command()
+@click.argument("name")
+def new(name: str) -> None:
+    """Write a spider of your own to begin with: NAME.py, and its test.
+
+    Nothing that exists is overwritten.
+    """
+    from asyncmultispider.cli.new import new_command
+
+    new_command(name)
+
+
+@cli.command()
 @click.argument("url")
 @click.option("--timeout", metavar="S", type=float, default=USUAL.timeout, show_default=True)
 @click.option("--user-agent", metavar="S", default=USUAL.user_agent, show_default=True)
@@ -362,6 +380,20 @@ def urls(
 
 @cli.command()
 @DIRECTORY
+@click.option("--subdomains-of", "domain", metavar="D", help="Only D and the hosts below it.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+def hosts(directory: str, domain: str | None, as_json: bool) -> None:
+    """Print every host seen in links, in scope or not.
+
+    A line each, tabs between: URLs seen, URLs done, in scope or out of it, host, an example.
+    """
+    from asyncmultispider.cli.hosts import hosts_command
+
+    hosts_command(directory, domain, as_json)
+
+
+@cli.command()
+@DIRECTORY
 @click.argument("url")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 def explain(directory: str, url: str, as_json: bool) -> int:
@@ -422,12 +454,23 @@ def verify(directory: str, as_json: bool) -> int:
 
 @cli.command()
 @DIRECTORY
-@click.option("--to", "target", metavar="FILE.jsonl", required=True, help="Where to write.")
-def export(directory: str, target: str) -> int:
-    """Write items, or pages where there are none, as JSON lines."""
+@click.option(
+    "--to",
+    "target",
+    metavar="WHERE",
+    required=True,
+    help="A file ending in .jsonl, .csv, .parquet or .warc.gz, or a folder ending in .md or .html; "
+    "'-' is JSON lines on standard output.",
+)
+@BODIES
+def export(directory: str, target: str, bodies: bool) -> int:
+    """Write what is stored to a file or folder.
+
+    In .jsonl, .csv and .parquet these are the items, or pages where there are none; else pages.
+    """
     from asyncmultispider.cli.books import export_command
 
-    return export_command(directory, target)
+    return export_command(directory, target, bodies=bodies)
 
 
 @cli.command()
@@ -532,10 +575,11 @@ def _run() -> int:
         complain(f"{error} ({error.advice})")
         return STORAGE_FAILED
     except OSError as error:
-        return _lost_output(error)
+        return lost_output(error)
 
 
-def _lost_output(error: OSError) -> int:
+def lost_output(error: OSError) -> int:
+    """The exit code when standard output is lost. Nothing is written to it from then on."""
     # Python would flush again at exit, and complain again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if isinstance(error, BrokenPipeError):  # the reader has gone: that is its right

@@ -42,6 +42,7 @@ def crawl_command(
     make_spider: Callable[[], Spider] | None = None,
     directory: str | None,
     outputs: tuple[str, ...],
+    bodies: bool,
     headers: tuple[str, ...],
     engine: EngineName | None,
     fresh: bool,
@@ -88,7 +89,7 @@ def crawl_command(
             summary = crawl.run(observers)
         _report(summary, crawl, as_json=as_json, quiet=quiet)
         if summary.stopped != "failed":  # else there may be pages that the ledger knows nothing of
-            crawl.write_outputs(targets)
+            crawl.write_outputs(targets, bodies=bodies)
     return _exit_code(summary)
 
 
