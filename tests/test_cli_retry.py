@@ -144,7 +144,7 @@ def test_what_it_tells_people(site: Site, crawl: CrawlSite) -> None:
     directory = crawl(site.url()).directory
     ended = run("retry", directory)
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.startswith("1 URLs are queued again")
+    assert ended.out.startswith("1 URL is queued again: run the same crawl command to fetch it")
     line = complaint("retry", directory, "--reason", "timeout", "--host", "x.invalid", code=1)
     assert "no URL" in line
     assert "failed: timeout on x.invalid" in line

@@ -43,7 +43,8 @@ def retry_command(
     if as_json:
         print(json.encode({"queued": queued}).decode())
     elif queued:
-        print(f"{queued} URLs are queued again: run the same crawl command to fetch them")
+        urls, them = ("URL is", "it") if queued == 1 else ("URLs are", "them")
+        print(f"{queued} {urls} queued again: run the same crawl command to fetch {them}")
     else:
         what = chosen + (f": {reason}" if reason else "") + (f" on {host}" if host else "")
         complain(f"nothing to retry: no URL in {directory!r} is {what}")
