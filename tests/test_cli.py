@@ -498,7 +498,7 @@ def test_no_escape_reaches_the_terminal(crawled: Crawled) -> None:
 
 def test_export(crawled: Crawled, tmp_path: Path) -> None:
     target = tmp_path / "out.jsonl"
-    ended = run("export", crawled.directory, "--to", target)
+    ended = run("export", crawled.directory, "--to", target, "--bodies")
     assert (ended.code, ended.out) == (0, "")
     assert_harmless(ended.err)
     lines = target.read_text(encoding="utf-8").splitlines()

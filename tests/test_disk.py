@@ -154,7 +154,7 @@ def test_an_output_without_space(site: Site, tmp_path: Path, directory: Path) ->
     folder.mkdir()
     target = folder / "pages.jsonl"
     target.write_text("what was there before")
-    command = crawling(site, directory, "-o", target)
+    command = crawling(site, directory, "-o", target, "--bodies")
     ended = run(*command, file_limit=2_000_000)
     assert ended.code == 3, ended
     assert ended.json["stopped"] == "finished"  # the crawl itself

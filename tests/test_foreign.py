@@ -48,7 +48,7 @@ def command(name: str, site: Site, directory: Path) -> tuple[object, ...]:
         "status": ("status", directory),
         "urls": ("urls", directory),
         "explain": ("explain", directory, site.url("/3")),
-        "export": ("export", directory, "--to", directory.parent / "x.jsonl"),
+        "export": ("export", directory, "--to", directory.parent / "x.jsonl", "--bodies"),
         "verify": ("verify", directory),
         "crawl": crawl,
         "fresh": (*crawl, "--fresh", "--yes"),
