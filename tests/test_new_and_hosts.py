@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from asyncmultispider import Spider
-from asyncmultispider.testing import FakeWeb, reply, run_spider
+from asyncmultispider.testing import FakeWeb, reply, run_spider, trouble
 from command import run as ams
 from crawling import links
 from webserver import Site
@@ -120,6 +120,13 @@ def test_a_handler_that_raises_is_told(fake_web: FakeWeb) -> None:
     crawled = run_spider(spider, fake_web, limit=5)
     assert crawled.ends == {HOME: "failed: handler"}
     assert "ZeroDivisionError" in crawled.details[HOME]
+
+
+def test_replies_may_be_written_as_servers_do(fake_web: FakeWeb) -> None:
+    fake_web.pages[HOME] = reply("", status=301, headers={"Location": "/a"})
+    fake_web.pages[f"{HOME}a"] = trouble("dns")
+    crawled = run_spider(Spider(HOME), fake_web)
+    assert crawled.ends == {HOME: "done", f"{HOME}a": "failed: dns"}
 
 
 def test_a_limit_holds(fake_web: FakeWeb) -> None:

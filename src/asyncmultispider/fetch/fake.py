@@ -79,15 +79,16 @@ def reply(
 ) -> Response:
     """A `Response`, with as little to say as possible."""
     fields = {"content-type": content_type} if content_type else {}
+    fields |= {name.lower(): value for name, value in (headers or {}).items()}
     return Response(
         status=status,
-        headers=tuple({**fields, **(headers or {})}.items()),
+        headers=tuple(fields.items()),
         body=body.encode() if isinstance(body, str) else body,
         at=time(),
         elapsed=elapsed,
     )
 
 
-def trouble(reason: Reason, detail: str = "as told") -> Failure:
-    """A `Failure`, for a page that can't be had."""
-    return Failure(reason=reason, detail=detail, at=time(), elapsed=0.0)
+def trouble(reason: Reason | str, detail: str = "as told") -> Failure:
+    """A `Failure`, for a page that can't be had: `timeout`, `dns`, `connect`, `reset`, ..."""
+    return Failure(reason=Reason(reason), detail=detail, at=time(), elapsed=0.0)
