@@ -239,7 +239,7 @@ def test_no_file_holds_the_password_of_the_proxy(site: Site, directory: Path) ->
     ended = run("crawl", "http://x.invalid/", "-d", directory, "-v", "--proxy", proxy, *FAST)
     assert ended.code == 1
     settings = tomllib.loads((directory / "settings.toml").read_text(encoding="utf-8"))
-    assert settings["proxy"].endswith(f"127.0.0.1:{site.port}")
+    assert settings["proxies"][0].endswith(f"127.0.0.1:{site.port}")
     assert "s3cret" not in ended.err
     for name, data in snapshot(directory).items():
         assert b"s3cret" not in data, name

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncmultispider.cli.identity import identity_options
+from asyncmultispider.identity import identity_options
 from asyncmultispider.errors import UsageError
 from asyncmultispider.fetch.curl import CurlFetcher
 from asyncmultispider.fetch.headers import RequestFields

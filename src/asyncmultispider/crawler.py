@@ -20,11 +20,13 @@ from asyncmultispider.engines.engine import Engine, Hands
 from asyncmultispider.engines.exchange import Books
 from asyncmultispider.engines.handlers import call_handler, outgoing
 from asyncmultispider.engines.processes import Processes, Reported
+from asyncmultispider.engines.reins import Reins
 from asyncmultispider.engines.threads import Threads
 from asyncmultispider.engines.worker import give_up, keep_to_ourselves, show_life, work
 from asyncmultispider.errors import CrawlError, StorageError, UsageError
 from asyncmultispider.fetch.curl import AsyncCurlFetcher, CurlFetcher, Turns
 from asyncmultispider.fetch.guard import Guard
+from asyncmultispider.fetch.identity import Identity
 from asyncmultispider.frontier.local import LocalFrontier
 from asyncmultispider.frontier.sqlite import SqliteLedger, decode_meta, read_meta
 from asyncmultispider.journal import Journal
@@ -57,7 +59,8 @@ class Crawl:
     `continued` says that the directory held this crawl already. `frontier` and `tally` may be
     read from other threads, for a display. `trouble` is what made a run fail. `lowered` is the
     concurrency that the system allows, where that is less than was asked for. `killed` was at work
-    here before and did not end by itself; `mended` is what was out of step.
+    here before and did not end by itself; `mended` is what was out of step. `reins` stop a run from
+    any thread.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Crawl:
         self.directory = directory
         self._make_spider = make_spider
         self.tally = Tally()
+        self.reins = Reins()
         self.continued = False
         self._public = _without_secrets(settings)
         self.trouble: StorageError | None = None
@@ -112,14 +116,20 @@ class Crawl:
             _write_settings(self.directory / SETTINGS, self._public)
             yield self
 
-    def run(self, observers: Sequence[Observer] = ()) -> Summary:
-        """Crawl until it ends, the limit is reached, the user interrupts or the books fail."""
+    def run(
+        self, observers: Sequence[Observer] = (), may_take: Callable[[], bool] | None = None
+    ) -> Summary:
+        """Crawl until it ends, the limit is reached, the user interrupts or the books fail.
+
+        While `may_take` says no, no requests are taken; `reins.wake()` when it says yes again.
+        """
         began = monotonic()
         pages = self.frontier.stats().states[State.DONE]  # `mend` saw to it that they are stored
         stopped: Stopped = "failed"
         try:
             self._journal.note("start", continued=self.continued, seeds=self._public["seeds"])
-            ended = asyncio.run(self._run(pages, [self.tally, self._journal, *observers]))
+            watching = [self.tally, self._journal, *observers]
+            ended = asyncio.run(self._run(pages, watching, may_take))
             self.store.flush()
             self._ledger.flush()
             stopped = ended
@@ -177,7 +187,9 @@ class Crawl:
     def _note_outputs(self, outputs: Sequence[Exported]) -> None:
         self._ledger.set_meta(OUTPUTS, listing(outputs), durable=True)
 
-    async def _run(self, stored: int, observers: Sequence[Observer]) -> Stopped:
+    async def _run(
+        self, stored: int, observers: Sequence[Observer], may_take: Callable[[], bool] | None
+    ) -> Stopped:
         settings = self.settings
         judge = Judge(settings, self._make_spider() if self._make_spider else None)
         self.frontier.add(judge.seeds())
@@ -185,10 +197,16 @@ class Crawl:
         store = reported if settings.engine == "processes" else self.store
         owner = f"{socket.gethostname()}:{os.getpid()}"
         books = Books(
-            self.frontier, store, observers, stored=stored, limit=settings.limit, owner=owner
+            self.frontier,
+            store,
+            observers,
+            stored=stored,
+            limit=settings.limit,
+            owner=owner,
+            may_take=may_take,
         )
         engine = Engine(books, self._hands(judge, books, reported))
-        with stopping_on_signals(engine.stop):
+        with stopping_on_signals(engine.stop), self.reins.on(engine):
             await engine.run(settings.max_time)
         if books.limit_reached or engine.out_of_time:
             return "limit"
@@ -201,16 +219,20 @@ class Crawl:
                 fetcher = AsyncCurlFetcher(settings)
                 return Coroutines(fetcher, judge, settings.concurrency, books.tell_blocked)
             case "threads":
-                guard, turns = Guard.of(settings), Turns()
+                guard, turns, identity = Guard.of(settings), Turns(), Identity(settings)
                 return Threads(
-                    lambda: CurlFetcher(settings, guard, turns), judge, settings.concurrency
+                    lambda: CurlFetcher(settings, guard, turns, identity),
+                    judge,
+                    settings.concurrency,
                 )
             case "processes":
                 target = partial(
                     work_for, settings, self.directory / PAGES, self._make_spider, self._lock
                 )
                 number = settings.processes or usable_cores()
-                return Processes(target, number, settings.concurrency, reported)
+                return Processes(
+                    target, number, settings.concurrency, reported, keep_hosts=settings.cookies
+                )
 
 
 def work_for(

@@ -7,6 +7,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from asyncmultispider import remarks
 from asyncmultispider.model import Batch, Closed, Outcome, Reason, State
 from asyncmultispider.observe import Observer
 from asyncmultispider.settings import without_user
@@ -123,11 +124,7 @@ class Warner(Observer):
 
     def blocked(self, handler: str, seconds: float) -> None:
         """See `Observer.blocked`."""
-        complain(
-            f"handler {handler}() kept the event loop busy for {duration(seconds)}, and no other "
-            "page could go on: await what it waits for, or use --engine threads where it blocks, "
-            "--engine processes where it computes"
-        )
+        complain(remarks.blocked(handler, seconds))
 
 
 class Complainer(Observer):

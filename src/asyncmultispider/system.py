@@ -18,6 +18,10 @@ from asyncmultispider.errors import UsageError
 PR_SET_PDEATHSIG = 1
 OTHER_FILES = 64
 """Files that a crawl has open besides a socket for each transfer."""
+WORKER = "crawl-"
+"""What the name of a worker process begins with."""
+UNGUARDED = 79
+"""Exit code of a worker that would have begun a crawl of its own."""
 FILES_OF_A_THREAD = 6
 """A socket, two of libcurl's to wake it up, and three of the loop that a coroutine runs on."""
 
@@ -101,6 +105,16 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent.pid:  # it was quicker
             os._exit(1)
+
+
+def end_if_imported_by_worker() -> None:
+    """End this process if it is a worker that imports the program it works for.
+
+    That program would begin the crawl anew, in each worker. The supervisor knows the exit code.
+    """
+    me = multiprocessing.current_process()
+    if me.name.startswith(WORKER) and getattr(me, "_inheriting", False):
+        os._exit(UNGUARDED)
 
 
 def tune_gc() -> None:

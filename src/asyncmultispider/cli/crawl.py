@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,42 +10,56 @@ from typing import Any
 import click
 from msgspec import structs
 
-from asyncmultispider.cli.commands import FINISHED, INTERRUPTED, NO_PAGES, STORAGE_FAILED, USUAL
-from asyncmultispider.cli.identity import identity_options
+from asyncmultispider import remarks
+from asyncmultispider.cli.commands import (
+    FINISHED,
+    INTERRUPTED,
+    NO_PAGES,
+    STORAGE_FAILED,
+    lost_output,
+)
 from asyncmultispider.cli.lines import ascii_json
-from asyncmultispider.crawler import Crawl, choose_seeds
-from asyncmultispider.directory import FRONTIER, PAGES, default_directory, forget
+from asyncmultispider.cli.streaming import stream_of, wants_stdout
+from asyncmultispider.crawler import Crawl
+from asyncmultispider.directory import FRONTIER, PAGES, forget
 from asyncmultispider.errors import UsageError
-from asyncmultispider.outputs import check_target
+from asyncmultispider.options import choose_engine, make_plan, parse_headers
 from asyncmultispider.progress import progress
-from asyncmultispider.settings import ENGINES, EngineName, Settings, without_user
 from asyncmultispider.spider import Spider
 from asyncmultispider.spiderfile import load_spider
 from asyncmultispider.stats import Summary
 from asyncmultispider.system import tune_gc
 from asyncmultispider.text import complain, duration, printable, size
-from asyncmultispider.urls import parse_seed
 
 
 def run_command(*, spider: str, **options: Any) -> int:
     """Run a spider; the exit code."""
     make_spider = partial(load_spider, Path(spider).absolute())
-    seeds = make_spider().seeds
-    if not seeds:
+    first = make_spider()
+    seeds = first.seeds
+    options["sitemap"] = (*first.sitemaps, *options["sitemap"])
+    if not seeds and not options["sitemap"]:
         raise UsageError(f"the spider in {spider!r} has no seeds: Spider('https://...')")
     name = Path(spider).name
-    return crawl_command(urls=seeds, make_spider=make_spider, spider=name, **options)
+    return crawl_command(
+        urls=seeds,
+        make_spider=make_spider,
+        spider=name,
+        streams_items=first.has_handlers,
+        **options,
+    )
 
 
 def crawl_command(
     *,
     urls: tuple[str, ...],
     make_spider: Callable[[], Spider] | None = None,
+    streams_items: bool = False,
     directory: str | None,
     outputs: tuple[str, ...],
     bodies: bool,
     headers: tuple[str, ...],
-    engine: EngineName | None,
+    engine: str | None,
     fresh: bool,
     yes: bool,
     as_json: bool,
@@ -53,30 +68,22 @@ def crawl_command(
     **options: Any,
 ) -> int:
     """Run the crawl; the exit code."""
-    options["engine"] = _choose_engine(engine, options["processes"])
-    options |= identity_options(
-        options.pop("user_agents"),
-        options.pop("header_pool"),
-        options.pop("proxies"),
-        options.pop("proxy_file"),
+    plan = make_plan(
+        _read_urls(urls, needed=not options["sitemap"]),
+        directory=directory,
+        outputs=outputs,
+        headers=parse_headers(headers),
+        engine=choose_engine(engine, options["processes"], complain),
+        **options,
     )
-    typed = _read_urls(urls)
-    # Check everything that can be checked before anything is touched.
-    guesses = tuple(parse_seed(text)[0] for text in typed)
-    draft = Settings(seeds=guesses, headers=parse_headers(headers), **options)
-    where = Path(directory) if directory else default_directory(guesses[0])
-    targets = [check_target(output, where) for output in outputs]
+    where, targets = plan.directory, plan.targets
+    to_stdout = wants_stdout(targets, as_json=as_json)
     if fresh:
         _confirm_and_forget(where, yes)
-    seeds = choose_seeds(typed, where, draft.proxies, secret=bool(draft.headers))
-    settings = Settings(seeds=tuple(seeds), headers=draft.headers, **options)
+    settings = plan.settings(where)
     with Crawl(settings, where, make_spider).open() as crawl:
-        if crawl.lowered is not None:
-            complain(
-                f"--concurrency lowered to {crawl.lowered}: the system allows this process no "
-                "more open files (see 'ulimit -n')"
-            )
-        _tell_of_the_last_run(crawl)
+        for remark in remarks.at_start(crawl):
+            complain(remark)
         if not quiet:
             _greet(crawl)
         if settings.insecure:
@@ -85,41 +92,30 @@ def crawl_command(
                 "change pages, and headers and passwords that are sent along"
             )
         tune_gc()
-        with progress(crawl, quiet=quiet, verbose=verbose) as observers:
-            summary = crawl.run(observers)
+        with ExitStack() as stack:
+            stream = None
+            if to_stdout:
+                stream = stream_of(crawl, items=streams_items, bodies=bodies)
+                stack.enter_context(stream)
+                quiet = quiet or sys.stdout.isatty()  # lines and a display would mix
+            with progress(crawl, quiet=quiet, verbose=verbose) as observers:
+                summary = crawl.run([*observers, *([stream] if stream else [])])
         _report(summary, crawl, as_json=as_json, quiet=quiet)
         if summary.stopped != "failed":  # else there may be pages that the ledger knows nothing of
             crawl.write_outputs(targets, bodies=bodies)
+    if stream is not None and stream.lost is not None:
+        return lost_output(stream.lost)
     return _exit_code(summary)
 
 
-def _choose_engine(engine: EngineName | None, processes: int | None) -> EngineName:
-    if engine is None:
-        return USUAL.engine if processes is None else "processes"
-    if engine in ENGINES and engine != "processes" and processes is not None:
-        complain(f"--processes {processes} is for --engine processes: {engine} uses one")
-    return engine
-
-
-def parse_headers(fields: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """`K: V` into pairs."""
-    pairs = []
-    for field in fields:
-        name, colon, value = field.partition(":")
-        if not colon:
-            raise UsageError("--header needs 'Name: value': one has no colon")  # it may be secret
-        pairs.append((name.strip(), value.strip()))
-    return tuple(pairs)
-
-
-def _read_urls(urls: tuple[str, ...]) -> list[str]:
+def _read_urls(urls: tuple[str, ...], *, needed: bool) -> list[str]:
     typed: list[str] = []
     for url in urls:
         if url == "-":
             typed += [line.strip() for line in sys.stdin or () if line.strip()]
         else:
             typed.append(url)
-    if not typed:
+    if not typed and needed:
         raise UsageError(
             "no URL to start from: give at least one, or '-' and a list on standard input"
         )
@@ -136,17 +132,6 @@ def _confirm_and_forget(where: Path, yes: bool) -> None:
             )
         click.confirm(f"Forget the crawl in {str(where)!r}?", abort=True, err=True)
     forget(where)
-
-
-def _tell_of_the_last_run(crawl: Crawl) -> None:
-    if crawl.killed is not None:
-        complain(f"the last crawl here ({crawl.killed}) was killed: taking over")
-    mended = crawl.mended
-    if mended.dropped or mended.requeued:
-        complain(
-            f"pages.db and frontier.db were out of step: {mended.requeued} pages were missing, "
-            f"{mended.dropped} were not known as done; they are fetched again"
-        )
 
 
 def _greet(crawl: Crawl) -> None:
@@ -167,11 +152,8 @@ def _report(summary: Summary, crawl: Crawl, *, as_json: bool, quiet: bool) -> No
         complain(f"{crawl.trouble} ({crawl.trouble.advice})")
     elif summary.stopped == "interrupted":
         complain("interrupted: run the same command again to continue")
-    for seed, target in crawl.tally.strays.items():
-        complain(
-            f"{without_user(seed)} redirects to {target}, which is out of scope: crawl that URL, "
-            "or use --scope domain"
-        )
+    for remark in remarks.at_end(crawl):
+        complain(remark)
     if not quiet:
         _say(_sentence(summary))
         if summary.suspended:

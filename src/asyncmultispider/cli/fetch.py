@@ -6,7 +6,6 @@ from contextlib import closing
 from pathlib import Path
 
 from asyncmultispider.cli.commands import FINISHED, NO_PAGES
-from asyncmultispider.cli.crawl import parse_headers
 from asyncmultispider.cli.lines import ascii_json
 from asyncmultispider.cli.parts import Asked, Part, everything, parts_of
 from asyncmultispider.crawler import choose_seeds, fetch_once, visit_once
@@ -22,6 +21,7 @@ from asyncmultispider.model import (
     Result,
     State,
 )
+from asyncmultispider.options import parse_headers
 from asyncmultispider.page import Findings, Page, is_outlier
 from asyncmultispider.quarantine import Quarantine
 from asyncmultispider.robots import product_token

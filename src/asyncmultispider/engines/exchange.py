@@ -37,7 +37,8 @@ class Books:
 
     Stores first, then the frontier: a crash between the two repeats a fetch and loses nothing.
     `limit` is the number of pages after which no more are taken; `stored` how many there are;
-    `owner` has the leases.
+    `owner` has the leases. While `may_take` says no, nothing is taken: who keeps it shut wakes the
+    engine when it opens.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Books:
         limit: int | None = None,
         owner: str = "",
         clock: Callable[[], float] = monotonic,
+        may_take: Callable[[], bool] | None = None,
     ) -> None:
         self._frontier = frontier
         self._store = store
@@ -57,6 +59,7 @@ class Books:
         self._owner = owner
         self._clock = clock
         self._limit = limit
+        self._may_take = may_take
         self.stored = stored
 
     @property
@@ -84,6 +87,8 @@ class Books:
         """See `Exchange.take`. Never for more than the limit can still use."""
         if self.limit_reached:
             return ENDED
+        if self._may_take is not None and not self._may_take():
+            return NOTHING
         if self._limit is not None:
             room = min(room, self._limit - self.stored - in_flight)
         if room <= 0:  # only a commit makes room: asking now would be told to come back at once

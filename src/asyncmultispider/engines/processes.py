@@ -20,15 +20,16 @@ from multiprocessing.context import SpawnProcess
 from time import monotonic, time
 
 from msgspec import structs
+from xxhash import xxh64_intdigest
 
 from asyncmultispider.engines.engine import Desk
 from asyncmultispider.engines.wire import PULSE, Line, Report, Work
-from asyncmultispider.errors import StorageError, WorkerError
+from asyncmultispider.errors import StorageError, UsageError, WorkerError
 from asyncmultispider.frontier.base import LEASE, lost
 from asyncmultispider.model import Outcome, Reason, Request
 from asyncmultispider.retry import SUSPECT
 from asyncmultispider.store.base import Store
-from asyncmultispider.system import signal_mask
+from asyncmultispider.system import UNGUARDED, WORKER, signal_mask
 
 FALSE_STARTS = 3
 """Workers in a row that die before they are ready, before the crawl is given up."""
@@ -38,6 +39,11 @@ SOON = 0.005
 """Seconds between two looks at a worker whose line is down."""
 PATIENCE = 5.0
 """Seconds for workers to end before they are killed."""
+
+NO_GUARD = (
+    "engine 'processes' runs your program's file in each worker, and that began the crawl again: "
+    "put what is not a definition under  if __name__ == '__main__':"
+)
 
 Target = Callable[[socket.socket, socket.socket], None]
 """What a worker process runs, with its ends of the line and of the one for signs of life.
@@ -77,10 +83,16 @@ class Reported:
 
 
 class Worker:
-    """A worker process, as its supervisor sees it. `leases` are the requests it has."""
+    """A worker process, as its supervisor sees it. `leases` are the requests it has.
 
-    def __init__(self, process: SpawnProcess, end: socket.socket, pulse: socket.socket) -> None:
+    `place` is one of as many as there are workers; its successor has the same.
+    """
+
+    def __init__(
+        self, process: SpawnProcess, place: int, end: socket.socket, pulse: socket.socket
+    ) -> None:
         self.process = process
+        self.place = place
         self.heard_at = monotonic()
         self.silent = False
         self.leases: dict[int, Request] = {}
@@ -153,13 +165,27 @@ class Worker:
 
 
 class Processes:
-    """`number` worker processes with up to `concurrency` requests each."""
+    """`number` worker processes with up to `concurrency` requests each.
 
-    def __init__(self, target: Target, number: int, concurrency: int, reported: Reported) -> None:
+    With `keep_hosts` all requests of a host go to the same worker, while that lives: it has the
+    host's cookies. Then some have more than `concurrency` requests and others less.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        number: int,
+        concurrency: int,
+        reported: Reported,
+        *,
+        keep_hosts: bool = False,
+    ) -> None:
         self._target = target
         self._number = number
         self._concurrency = concurrency
         self._reported = reported
+        self._keep_hosts = keep_hosts
+        self._complete = False
         self._workers: list[Worker] = []
         self._serving: set[asyncio.Task[None]] = set()
         self._names = count(1)
@@ -182,13 +208,18 @@ class Processes:
 
     def room(self, out: int) -> int:
         """See `Hands.room`. What waits for a worker to start would be sent too near to the next."""
-        return len(self._at_hand()) * self._concurrency - out
+        at_hand = len(self._at_hand())
+        self._complete = self._complete or at_hand == self._number
+        if self._keep_hosts and not self._complete:
+            return 0  # hosts would move when the others are there
+        return at_hand * self._concurrency - out
 
     def put(self, requests: Sequence[Request]) -> None:
         """See `Hands.put`."""
         at_hand = self._at_hand()
         for request in requests:
-            min(at_hand, key=_load).give(request)
+            worker = _keeper(at_hand, request.host) if self._keep_hosts else min(at_hand, key=_load)
+            worker.give(request)
         for worker in at_hand:
             worker.send()
 
@@ -224,7 +255,7 @@ class Processes:
         heard, pulse = socket.socketpair()
         heard.setblocking(False)
         process = get_context("spawn").Process(
-            target=self._target, args=(theirs, pulse), name=f"crawl-{next(self._names)}"
+            target=self._target, args=(theirs, pulse), name=f"{WORKER}{next(self._names)}"
         )
         try:
             # Ctrl-C is meant for the supervisor.
@@ -234,11 +265,15 @@ class Processes:
             ours.close()
             heard.close()
             raise WorkerError(f"can't start a worker process: {error.strerror}") from error
-        worker = Worker(process, ours, heard)
+        worker = Worker(process, self._free_place(), ours, heard)
         task = asyncio.get_running_loop().create_task(self._serve(worker))
         self._serving.add(task)
         task.add_done_callback(self._served)
         return worker
+
+    def _free_place(self) -> int:
+        taken = {worker.place for worker in self._workers}
+        return next(place for place in count() if place not in taken)
 
     def _served(self, task: asyncio.Task[None]) -> None:
         self._serving.discard(task)
@@ -250,6 +285,8 @@ class Processes:
         async for report in worker.reports():
             self._take_in(worker, report)
         code = await worker.exit_code()
+        if code == UNGUARDED:
+            raise UsageError(NO_GUARD)
         if worker.hung_up:  # the frontier takes back as it was what it did not tell of
             if code != 0:  # killed; else it has told all that it stored
                 self._reported.forget(worker.leases.values())
@@ -263,7 +300,8 @@ class Processes:
         self._false_starts = 0
         if report.trouble is not None:
             worker.hang_up()
-            self._desk.fail(StorageError(report.trouble))
+            kind = UsageError if report.usage else StorageError
+            self._desk.fail(kind(report.trouble))
             return
         if report.begun is not None:
             self._desk.begin(worker.leases[report.begun])
@@ -307,6 +345,11 @@ class Processes:
 
 def _load(worker: Worker) -> int:
     return len(worker.leases)
+
+
+def _keeper(workers: Sequence[Worker], host: str) -> Worker:
+    """The same for a host each time; and when one is missing, for all hosts but its own."""
+    return max(workers, key=lambda worker: xxh64_intdigest(f"{worker.place} {host}".encode()))
 
 
 def _how(worker: Worker, code: int) -> str:

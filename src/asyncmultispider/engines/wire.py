@@ -30,7 +30,8 @@ class Report(Struct, frozen=True, array_like=True):
     """From a worker: what came of these leases. The first one is empty: it is ready.
 
     Pages and items are in the store, with `more` pages than before. `begun` is the lease of a
-    suspect whose answer has come. `trouble` says that the store failed.
+    suspect whose answer has come. `trouble` says that the store failed, or with `usage`, what the
+    user must change.
     """
 
     leases: list[int] = []
@@ -38,6 +39,7 @@ class Report(Struct, frozen=True, array_like=True):
     more: int = 0
     begun: int | None = None
     trouble: str | None = None
+    usage: bool = False
 
 
 class Line(Generic[M]):

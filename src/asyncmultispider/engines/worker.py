@@ -12,7 +12,7 @@ from asyncmultispider.engines.coroutines import Coroutines
 from asyncmultispider.engines.engine import Engine
 from asyncmultispider.engines.exchange import NOTHING
 from asyncmultispider.engines.wire import PULSE, Line, Report, Work, without_page
-from asyncmultispider.errors import CrawlError, StorageError
+from asyncmultispider.errors import CrawlError, StorageError, UsageError
 from asyncmultispider.model import Batch, Outcome, Request
 from asyncmultispider.store.base import Store
 
@@ -86,7 +86,7 @@ async def work(end: socket.socket, store: Store, hands: Coroutines) -> int:
 async def give_up(end: socket.socket, error: CrawlError) -> int:
     """Tell the supervisor at the other end why this worker can't begin; the exit code."""
     line = await Line.over(end, Work)
-    line.send(Report(trouble=str(error)))
+    line.send(Report(trouble=str(error), usage=isinstance(error, UsageError)))
     while await line.receive() is not None:  # until it hangs up: it has read it
         pass
     await line.close()
