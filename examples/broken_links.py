@@ -1,9 +1,10 @@
-"""Which links of a site are broken, and where are they? A report of each, with its text.
+r"""Which links of a site are broken, and where are they? A report of each, with its text.
 
 Serve a site (Debian: `apt install apache2-doc`), and crawl it:
 
     python3 -m http.server -b 127.0.0.1 -d /usr/share/doc/apache2-doc/manual 8002
-    SITE=http://127.0.0.1:8002/en/ ams run broken_links.py -d broken.crawl --delay-factor 0 -o broken.csv
+    SITE=http://127.0.0.1:8002/en/ \
+        ams run broken_links.py -d broken.crawl --delay-factor 0 -o broken.csv
 
 A URL is asked for once, so that the report names the page which linked to it first. With
 `--scope any` the links to other sites are tried, too; those sites are not crawled.

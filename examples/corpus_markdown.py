@@ -1,9 +1,10 @@
-"""A manual as a corpus of text: each section in Markdown, with its chapter and its length.
+r"""A manual as a corpus of text: each section in Markdown, with its chapter and its length.
 
 Serve the manual of PostgreSQL (Debian: `apt install postgresql-doc-15`), and crawl it:
 
     python3 -m http.server -b 127.0.0.1 -d /usr/share/doc/postgresql-doc-15/html 8003
-    SITE=http://127.0.0.1:8003/ ams run corpus_markdown.py -d corpus.crawl --delay-factor 0 -o corpus.jsonl
+    SITE=http://127.0.0.1:8003/ \
+        ams run corpus_markdown.py -d corpus.crawl --delay-factor 0 -o corpus.jsonl
 """
 
 import os

@@ -1,9 +1,10 @@
-"""Which version of Python brought which name? All that the manual documents, as a table.
+r"""Which version of Python brought which name? All that the manual documents, as a table.
 
 Serve the manual (Debian: `apt install python3.11-doc`), and crawl it:
 
     python3 -m http.server -b 127.0.0.1 -d /usr/share/doc/python3.11/html 8001
-    SITE=http://127.0.0.1:8001/ ams run since_versions.py -d names.crawl --delay-factor 0 -o names.parquet
+    SITE=http://127.0.0.1:8001/ \
+        ams run since_versions.py -d names.crawl --delay-factor 0 -o names.parquet
 """
 
 import os
