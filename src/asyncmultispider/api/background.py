@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from threading import Event, Lock, Thread, current_thread
+from threading import Event, Lock, RLock, Thread, current_thread
 
 from msgspec import Struct
 
@@ -74,9 +74,8 @@ class Background:
         self._task = task
         self._directory: Path | None = None
         self._consumer = consumer
-        self._lock = Lock()
+        self._lock = RLock()  # who collects garbage under it may meet one that was left
         self._crawl: Crawl | None = None
-        self._started = False
         self._stops = 0
         self._ended = Event()
         self._at_end: list[Callable[[], None]] = []
@@ -86,7 +85,6 @@ class Background:
     def start(self) -> None:
         """Begin, once."""
         _end_all_at_exit()
-        self._started = True
         with _LOCK:
             _RUNNING.append(self)
         self._thread.start()
@@ -105,17 +103,21 @@ class Background:
 
     def join(self) -> None:
         """Wait for its end. In its own thread that makes no sense, and nothing is done."""
-        if self._started and current_thread() is not self._thread:
+        if self._began and current_thread() is not self._thread:
             self._ended.wait()
             self._thread.join()
 
     def when_ended(self, call: Callable[[], None]) -> bool:
         """Have this called at its end, in its thread. False when it has none to come."""
         with self._lock:
-            comes = self._started and not self._ended.is_set()
+            comes = self._began and not self._ended.is_set()
             if comes:
                 self._at_end.append(call)
         return comes
+
+    @property
+    def _began(self) -> bool:
+        return self._thread.ident is not None
 
     def raise_error(self) -> None:
         """Raise what it ended with, once."""
@@ -124,8 +126,8 @@ class Background:
             raise error
 
     def wait_if_ending(self, directory: Path) -> None:
-        """Wait for its end if it uses this directory and was told to stop."""
-        if self._stops and self._directory == directory.absolute():
+        """Wait for its end if it uses this directory and was given up."""
+        if self._stops > 1 and self._directory == directory.absolute():
             self._ended.wait()
 
     def _work(self) -> None:

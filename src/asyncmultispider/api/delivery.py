@@ -7,7 +7,7 @@ the consumer was there; what is in flight then still comes in.
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from threading import Event, Lock
+from threading import Event, RLock
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -45,7 +45,7 @@ class Delivery(Generic[T]):
 
     def __init__(self) -> None:
         self.most = MOST
-        self._lock = Lock()
+        self._lock = RLock()  # garbage that is collected under it may be a consumer that leaves
         self._waiting: deque[Parcel[T]] = deque()
         self._weight = 0
         self._shut = False

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from threading import Lock
+from threading import RLock
 
 from asyncmultispider.engines.engine import Engine
 
@@ -12,14 +12,9 @@ class Reins:
     """An engine may be told to stop or to wake from any thread, and before it runs as well."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = RLock()  # garbage that is collected under it may be somebody who stops
         self._held: tuple[asyncio.AbstractEventLoop, Engine] | None = None
         self._stops = 0
-
-    @property
-    def pulled(self) -> bool:
-        """Whether it was told to stop."""
-        return self._stops > 0
 
     @contextmanager
     def on(self, engine: Engine) -> Iterator[None]:
