@@ -358,7 +358,7 @@ def _claim(ledger: SqliteLedger, settings: Settings, directory: Path) -> bool:
 
 
 def _brief(value: object) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value or "none")
     return text if len(text) <= 100 else f"{text[:100]}..."
 
 

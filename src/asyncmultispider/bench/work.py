@@ -2,8 +2,7 @@
 
 from time import thread_time
 
-from asyncmultispider.page import Page
-from asyncmultispider.page import Follow
+from asyncmultispider.page import Follow, Page
 from asyncmultispider.spider import Spider
 
 

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from asyncmultispider.cli.choose import canonical_host, known_reason, known_state
 from asyncmultispider.cli.commands import FINISHED, NO_PAGES
-from asyncmultispider.cli.lines import as_line, ascii_json
+from asyncmultispider.cli.lines import as_line, as_sentence, ascii_json
 from asyncmultispider.cli.streaming import standard_output
 from asyncmultispider.directory import FRONTIER, PAGES, is_running, owner
 from asyncmultispider.errors import UsageError
@@ -108,7 +108,7 @@ def export_command(directory: str, target: str, *, bodies: bool = False) -> int:
         export_jsonl(where / PAGES, standard_output(), bodies=bodies)
         return FINISHED
     for written in write_output(path, where / PAGES, bodies=bodies, about=_settings(where)):
-        print(f"{written.lines} records in {one_line(written.path)}", file=sys.stderr)
+        print(as_sentence(written), file=sys.stderr)
     return FINISHED
 
 

@@ -18,7 +18,7 @@ from asyncmultispider.cli.commands import (
     STORAGE_FAILED,
     lost_output,
 )
-from asyncmultispider.cli.lines import ascii_json
+from asyncmultispider.cli.lines import as_sentence, ascii_json
 from asyncmultispider.cli.streaming import stream_of, wants_stdout
 from asyncmultispider.crawler import Crawl
 from asyncmultispider.directory import FRONTIER, PAGES, forget
@@ -102,7 +102,9 @@ def crawl_command(
                 summary = crawl.run([*observers, *([stream] if stream else [])])
         _report(summary, crawl, as_json=as_json, quiet=quiet)
         if summary.stopped != "failed":  # else there may be pages that the ledger knows nothing of
-            crawl.write_outputs(targets, bodies=bodies)
+            for written in crawl.write_outputs(targets, bodies=bodies):
+                if not quiet:
+                    _say(as_sentence(written))
     if stream is not None and stream.lost is not None:
         return lost_output(stream.lost)
     return _exit_code(summary)

@@ -7,6 +7,8 @@ from typing import Any
 from msgspec import structs
 
 from asyncmultispider.frontier.reader import Entry
+from asyncmultispider.outputs.base import Exported
+from asyncmultispider.text import one_line, size
 
 
 def as_line(entry: Entry, referrer: str | None) -> dict[str, Any]:
@@ -14,6 +16,11 @@ def as_line(entry: Entry, referrer: str | None) -> dict[str, Any]:
     line = structs.asdict(entry)
     del line["id"], line["due"]
     return line | {"at": iso(entry.at), "referrer": referrer}
+
+
+def as_sentence(output: Exported) -> str:
+    """What was written, for people."""
+    return f"{output.lines} records ({size(output.bytes)}) in {one_line(output.path)}"
 
 
 def iso(at: float | None) -> str | None:
