@@ -4,10 +4,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from asyncmultispider import Spider
+from asyncmultispider import Page, Spider
 from asyncmultispider.testing import FakeWeb, reply, run_spider, trouble
 from command import run as ams
 from crawling import links
@@ -120,6 +121,21 @@ def test_a_handler_that_raises_is_told(fake_web: FakeWeb) -> None:
     crawled = run_spider(spider, fake_web, limit=5)
     assert crawled.ends == {HOME: "failed: handler"}
     assert "ZeroDivisionError" in crawled.details[HOME]
+
+
+async def fails(page: Page) -> None:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("handler", [fails, lambda page: [1 / 0]])
+def test_a_traceback_begins_with_the_spider(handler: Any, fake_web: FakeWeb) -> None:
+    spider = Spider(HOME)
+    spider.on("*")(handler)
+    fake_web.pages[HOME] = "x"
+    lines = run_spider(spider, fake_web).details[HOME].splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert Path(__file__).name in lines[1]
+    assert [line for line in lines if "/engines/" in line or "asyncio" in line] == []
 
 
 def test_replies_may_be_written_as_servers_do(fake_web: FakeWeb) -> None:

@@ -4,6 +4,7 @@ What a handler raises is not ours to raise: it becomes the outcome of its page. 
 """
 
 import asyncio
+import os
 from collections.abc import (
     AsyncIterable,
     Awaitable,
@@ -15,9 +16,10 @@ from collections.abc import (
 )
 from contextlib import contextmanager, nullcontext
 from inspect import isawaitable
+from pathlib import Path
 from threading import Event, Thread
 from time import perf_counter, time
-from traceback import format_exc
+from traceback import format_exception
 from typing import Any
 
 from asyncmultispider.judge import Judge, Visit
@@ -28,6 +30,9 @@ BLOCKING = 0.25
 """Seconds without giving way after which a handler holds up everything else on its loop."""
 LOOK = 1.0
 """Seconds between two looks at what the loop is doing."""
+_NOT_THEIRS = tuple(
+    str(folder) + os.sep for folder in (Path(__file__).parents[1], Path(asyncio.__file__).parent)
+)
 
 TellBlocked = Callable[[str, float], None]
 
@@ -36,8 +41,8 @@ def outgoing(judge: Judge, request: Request) -> Request | Failure:
     """The request as hooks of the spider want it sent, or what they raised."""
     try:
         return judge.outgoing(request)
-    except Exception:  # noqa: BLE001 - see above
-        return Failure(reason=Reason.HANDLER, detail=format_exc(), at=time(), elapsed=0.0)
+    except Exception as error:  # noqa: BLE001 - see above
+        return Failure(reason=Reason.HANDLER, detail=told(error), at=time(), elapsed=0.0)
 
 
 def call_handler(judge: Judge, visit: Visit, runner: "asyncio.Runner") -> Outcome:
@@ -149,7 +154,15 @@ class Stepwise:
 def _blame(judge: Judge, visit: Visit, error: BaseException) -> Outcome:
     if isinstance(error, KeyboardInterrupt):
         raise error
-    return judge.blame(visit, format_exc())
+    return judge.blame(visit, told(error))
+
+
+def told(error: BaseException) -> str:
+    """Its traceback, from where the spider's own code begins."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_NOT_THEIRS):
+        trace = trace.tb_next
+    return "".join(format_exception(type(error), error, trace or error.__traceback__))
 
 
 def _is_async(made: object) -> bool:
