@@ -506,6 +506,23 @@ def test_markdown_is_the_main_content_with_absolute_links() -> None:
     assert it.links[0] == "http://a.example/dir/1"  # the document itself is as it was
 
 
+def test_markdown_is_all_sections_of_a_chapter() -> None:
+    words = "Words that say something about this, at some length. " * 12
+    sections = "".join(f"<div><h2>Part {n}</h2><p>{words}</p><p>{words}</p></div>" for n in "123")
+    menu = "".join(f"<a href=/{n}>Another chapter, number {n}</a> " for n in range(30))
+    it = page(f"<div>{menu}</div><div><h1>Chapter</h1>{sections}</div><div>{menu}</div>")
+    assert it.markdown.startswith("# Chapter\n\n## Part 1")
+    assert "## Part 3" in it.markdown
+    assert "number 3" not in it.markdown
+
+
+def test_markdown_is_what_the_page_calls_its_main_part() -> None:
+    words = "<p>Words that say something about this, at some length." * 20
+    for opening in ("<main>", "<div role=main>"):
+        it = page(f"<div>{words}</div>{opening}<h1>Short</h1></div></main>")
+        assert it.markdown == "# Short"
+
+
 def test_markdown_of_a_page_without_main_content() -> None:
     assert page("<p>a <b>b</b>").markdown == "a **b**"
     assert page("<p>a", "text/plain").markdown == "<p>a"

@@ -8,6 +8,10 @@ from turbohtml import Document, Element, Markdown
 # No HTML as it was written: it could run code where it is shown. It would stand for what is in a
 # cell, and for tables with cells of more than one row or column.
 _OPTIONS = Markdown(tables=Markdown.Tables(cell_blocks="text"))
+ENOUGH = 0.7
+"""Share of a page's plain text that its main content has at least."""
+MOST_STEPS = 16
+_NOT_PLAIN = "a, nav, script, style, noscript, footer, aside, form"
 
 
 def to_markdown(document: Document, absolute: Callable[[str], str]) -> str:
@@ -17,7 +21,7 @@ def to_markdown(document: Document, absolute: Callable[[str], str]) -> str:
     (`Markdown.Tables.pad`): the result is not much longer than the document.
     """
     whole = deepcopy(document)  # as links are changed in it; an element alone has crashed turbohtml
-    content = whole.main_content() or whole
+    content = _main(whole) or whole
     if isinstance(content, Element) and content.tag in ("tbody", "tr"):
         content = content.closest("table") or content  # its head belongs to it
     for element in content.select("a[href], img[src]"):
@@ -31,3 +35,29 @@ def to_markdown(document: Document, absolute: Callable[[str], str]) -> str:
         for name in ("colspan", "rowspan"):
             cell.attrs.pop(name, None)
     return content.to_markdown(_OPTIONS)
+
+
+def _main(document: Document) -> Element | None:
+    """What the page calls its main part, or what looks like it.
+
+    The best of several sections is not all of a chapter: what looks like the main part is the
+    smallest that has `ENOUGH` of the plain text, that of no links, navigation and the like.
+    """
+    said = document.select("main, [role=main]")
+    if len(said) == 1 and said[0].text.strip():
+        return said[0]
+    content, body = document.main_content(), document.select_one("body")
+    if content is None or body is None:
+        return content
+    enough = ENOUGH * _plain(body)
+    for _ in range(MOST_STEPS):  # of a hostile page each takes its time
+        parent = content.parent
+        if content is body or _plain(content) >= enough or not isinstance(parent, Element):
+            break
+        content = parent
+    return content
+
+
+def _plain(element: Element) -> int:
+    """Characters of plain text, about: what is in two of the others counts twice against it."""
+    return len(element.text) - sum(len(inner.text) for inner in element.select(_NOT_PLAIN))
