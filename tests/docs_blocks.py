@@ -28,10 +28,11 @@ _NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
 _VOLATILE = (
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?", "(when)"),
     (r"\d[\d,]*(\.\d+)?\s+pages/s", "(n) pages/s"),
+    (r"(?<=records \()\d[\d,.]* [kMG]?B\b", "(size)"),
     (r"\d[\d,]*(\.\d+)? ?(us|ms|s|seconds)\b", "(time)"),
     (r"[ \t]+", " "),
 )
-"""What is another at each run, and how the blanks of a table depend on it."""
+"""What is another at each run or with another library, and the blanks of a table."""
 
 
 @dataclass(frozen=True)
