@@ -200,6 +200,7 @@ def test_an_unknown_language_is_not_overlooked() -> None:
         ("", "x", True),
         ("x", "", True),
         ("a\n...", "a", False),
+        ("a\nb", "a\npages 7; pages/s 1.5; in flight 2; queued 4; hosts 1; time 5.0 s\nb", False),
     ],
 )
 def test_what_differs(expected: str, actual: str, different: bool) -> None:
