@@ -10,13 +10,11 @@ from msgspec import structs
 from asyncmultispider.cli.choose import canonical_host, known_reason, known_state
 from asyncmultispider.cli.commands import FINISHED, NO_PAGES
 from asyncmultispider.cli.lines import as_line, as_sentence, ascii_json
-from asyncmultispider.cli.streaming import standard_output
 from asyncmultispider.directory import FRONTIER, PAGES, is_running, owner
 from asyncmultispider.errors import UsageError
 from asyncmultispider.frontier.reader import reading
 from asyncmultispider.model import State
 from asyncmultispider.outputs import OUTPUTS, check_target, listed, write_output
-from asyncmultispider.outputs.jsonl import export_jsonl
 from asyncmultispider.store.sqlite import totals
 from asyncmultispider.text import complain, duration, one_line, size
 
@@ -105,6 +103,9 @@ def export_command(directory: str, target: str, *, bodies: bool = False) -> int:
         complain(f"nothing to export: no page is stored in {directory!r}")
         return NO_PAGES
     if path.stdout:
+        from asyncmultispider.cli.streaming import standard_output  # they take a parser of HTML
+        from asyncmultispider.outputs.jsonl import export_jsonl
+
         export_jsonl(where / PAGES, standard_output(), bodies=bodies)
         return FINISHED
     for written in write_output(path, where / PAGES, bodies=bodies, about=_settings(where)):

@@ -2,13 +2,15 @@
 
 import sys
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from asyncmultispider.crawler import Crawl
 from asyncmultispider.directory import PAGES
 from asyncmultispider.errors import UsageError
 from asyncmultispider.outputs import Target
 from asyncmultispider.outputs.stream import Stream
+
+if TYPE_CHECKING:  # reading a directory takes no crawler
+    from asyncmultispider.crawler import Crawl
 
 
 def wants_stdout(targets: Sequence[Target], *, as_json: bool) -> bool:
@@ -31,7 +33,7 @@ def standard_output() -> BinaryIO:
     return sys.stdout.buffer
 
 
-def stream_of(crawl: Crawl, *, items: bool, bodies: bool) -> Stream:
+def stream_of(crawl: "Crawl", *, items: bool, bodies: bool) -> Stream:
     """What writes a crawl that is open to standard output, and stops it when that is lost."""
 
     def stop() -> None:
