@@ -97,7 +97,7 @@ def test_a_crawl_without_the_spider_is_not_continued_with_it(
     numbered(site, 3)
     assert crawl(site, directory).code == 0
     line = complaint("run", spider(tmp_path, site), "-d", directory, *FAST)
-    assert "holds another crawl (spider None)" in line
+    assert "holds another crawl (spider none)" in line
     assert run("run", spider(tmp_path, site), "-d", directory, "--fresh", "--yes").code == 0
     assert "spider my_spider.py" in complaint("crawl", site.url(), "-d", directory)
 
