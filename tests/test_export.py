@@ -3,6 +3,8 @@
 import fcntl
 import os
 import signal
+import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -172,3 +174,9 @@ def test_an_output_may_be_in_the_directory_that_is_going_to_be_made(tmp_path: Pa
     with pytest.raises(UsageError, match="no folder to write in"):
         check_target(str(directory / "out.jsonl"))
     assert check_target(str(directory / "out.jsonl"), directory).path.parent == directory
+
+
+def test_reading_a_crawl_loads_no_crawler() -> None:
+    code = "import sys, asyncmultispider.cli.books; print({'pycurl', 'turbohtml'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("set()\n", "")
