@@ -4,15 +4,14 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
-from apsw import SQLITE_OPEN_READONLY as READONLY
 
 from asyncmultispider import Page, Run, Spider, StorageError, UsageError, crawl
 from asyncmultispider.store.sqlite import SqliteStore
@@ -43,8 +42,7 @@ def spider(site: Site) -> Spider:
 
 
 def stored(directory: Path) -> set[str]:
-    # With the crawl's own copy of SQLite: two in one process don't see each other's locks.
-    with closing(apsw.Connection(str(directory / "pages.db"), flags=READONLY)) as db:
+    with closing(sqlite3.connect(directory / "pages.db")) as db:
         return {url for (url,) in db.execute("SELECT url FROM pages")}
 
 
@@ -103,6 +101,20 @@ def test_what_is_seen_is_in_the_books(site: Site, directory: Path, engine: str) 
     numbered(site, 20)
     for page in crawl(site.url(), dir=directory, **quick(engine)):
         assert page.url in stored(directory)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_another_sqlite_in_this_process_may_look_into_the_books(
+    site: Site, directory: Path, engine: str
+) -> None:
+    """Python's own closes a file after each page, and must not take the log away."""
+    numbered(site, 60)
+    for page in crawl(site.url(), dir=directory, **quick(engine)):
+        assert page.url in stored(directory)
+        with closing(sqlite3.connect(directory / "frontier.db")) as db:
+            assert db.execute("SELECT count(*) FROM urls").fetchone() > (0,)
+    assert len(stored(directory)) == 61
+    assert verified(directory)
 
 
 def test_limit_and_summary(site: Site) -> None:

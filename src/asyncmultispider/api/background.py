@@ -7,16 +7,17 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from threading import Event, Lock, RLock, Thread, current_thread
 
 from msgspec import Struct
 
+from asyncmultispider.api.holding import held_open
 from asyncmultispider.api.options import in_python
 from asyncmultispider.crawler import Crawl
-from asyncmultispider.directory import forget
+from asyncmultispider.directory import FRONTIER, PAGES, forget
 from asyncmultispider.observe import Observer
 from asyncmultispider.options import Plan
 from asyncmultispider.remarks import at_end, at_start, blocked
@@ -155,7 +156,9 @@ class Background:
         with Crawl(task.plan.settings(directory), directory, task.make_spider).open() as crawl:
             for remark in at_start(crawl):
                 logger.warning("%s", remark)
-            self._drive(crawl)
+            books = [directory / name for name in (PAGES, FRONTIER)]
+            with nullcontext() if task.temporary else held_open(books):
+                self._drive(crawl)
             if crawl.trouble is not None:  # there may be pages that the ledger knows nothing of
                 raise crawl.trouble
             crawl.write_outputs(task.plan.targets, bodies=task.bodies)
