@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from asyncmultispider.identity import identity_options
 from asyncmultispider.errors import UsageError
 from asyncmultispider.fetch.curl import CurlFetcher
 from asyncmultispider.fetch.headers import RequestFields
+from asyncmultispider.identity import identity_options
 from asyncmultispider.model import Extra, Failure, Headers, Reason, Request, Result
 from asyncmultispider.settings import DEFAULT_USER_AGENT, Settings
 from asyncmultispider.urls import host_of
