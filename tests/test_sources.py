@@ -98,10 +98,17 @@ def test_a_sitemap_that_is_named_may_be_anywhere(
     assert crawled.states[other.url("/all.xml")] == "done"
 
 
-def test_depth_counts_from_the_sitemap(mapped: Site, crawl: CrawlSite) -> None:
-    crawled = in_every_engine(crawl, mapped.url(), sitemaps=True, depth=1)
+def test_a_page_of_a_sitemap_is_a_start(mapped: Site, crawl: CrawlSite) -> None:
+    """Its depth is 0, also where a link was quicker."""
+    mapped.page("/", links("/linked", "/one", "/two"))
+    crawled = in_every_engine(crawl, mapped.url(), sitemaps=True, depth=0)
     assert crawled.ends(mapped)["/one"] == "done"
-    assert "/from-one" not in crawled.ends(mapped)
+    assert not {"/from-one", "/linked"} & set(crawled.ends(mapped))
+    crawled = in_every_engine(crawl, mapped.url(), sitemaps=True, depth=1)
+    assert crawled.ends(mapped)["/from-one"] == "done"
+    depths = {url: page["depth"] for url, page in crawled.pages.items()}
+    paths = ("/one", "/two", "/from-one", "/linked")
+    assert [depths[mapped.url(path)] for path in paths] == [0, 0, 1, 1]
 
 
 def test_robots_txt_rules_over_sitemaps(mapped: Site, crawl: CrawlSite) -> None:

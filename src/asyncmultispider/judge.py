@@ -34,13 +34,14 @@ from asyncmultispider.model import (
     http_reason,
 )
 from asyncmultispider.page import Findings, Follow, Page, is_outlier
+from asyncmultispider.page.content import redirect_target
 from asyncmultispider.page.gist import gist
 from asyncmultispider.retry import backoff, retry_after, retry_delay, shows_strain
 from asyncmultispider.robots import Robots, product_token
 from asyncmultispider.settings import Settings
 from asyncmultispider.sitemaps import Sitemap, SitemapError
 from asyncmultispider.spider import Handler, Rule, Spider, handler_name
-from asyncmultispider.urls import canonicalize, is_web, origin_of, without_login
+from asyncmultispider.urls import canonicalize, origin_of, without_login
 from asyncmultispider.urls.scope import Scope
 
 MAX_HOPS = 10
@@ -195,8 +196,12 @@ class Judge:
         lastmods = tuple((e.url, e.lastmod.isoformat()) for e in listed if e.lastmod is not None)
         row = replace(_row(page, response), lastmods=lastmods)
         links = self._links.sitemaps((entry.url for entry in sitemap.sitemaps), vouching)
-        if self._may_go_on(page):
-            links += self._links.given((entry.url for entry in sitemap.urls), page.depth + 1)
+        # What it lists is where a crawl starts, like a seed: with --depth it matters that it is
+        # listed, also where a link to it was given out before.
+        if self._settings.depth is None:
+            links += self._links.given((entry.url for entry in sitemap.urls), page.depth)
+        else:
+            links += [self._links.link(entry.url, page.depth) for entry in sitemap.urls]
         outcome = _done(request, response, row, links=tuple(links))
         return replace(outcome, detail="; ".join(sitemap.problems)[:LONGEST] or None)
 
@@ -268,7 +273,7 @@ class Judge:
         return self._settings.depth is None or page.depth < self._settings.depth
 
     def _judge_redirect(self, request: Request, response: Response) -> Outcome:
-        target = _target(request, response)
+        target = redirect_target(request.url, response.headers)
         if target is None:
             return self._missed(request, response, Reason.BAD_REDIRECT, response.header("location"))
         if request.hops >= MAX_HOPS:
@@ -426,7 +431,7 @@ def _robots_answer(request: Request, result: Result) -> RobotsAnswer:
     if 200 <= result.status < 300:
         return RobotsAnswer(text=result.body)
     if result.status in REDIRECTS:
-        target = _target(request, result)
+        target = redirect_target(request.url, result.headers)
         return RobotsAnswer(text=b"") if target is None else RobotsAnswer(redirect=target)
     if 400 <= result.status < 500 and result.status != 429:
         return RobotsAnswer(text=b"")
@@ -441,16 +446,6 @@ def _sitemaps(text: bytes, url: str) -> Iterator[str]:
 
 def _robots_trouble(result: Result) -> str:
     return result.detail if isinstance(result, Failure) else f"status {result.status}"
-
-
-def _target(request: Request, response: Response) -> str | None:
-    try:
-        # A server may send the Location in UTF-8; libcurl's lines were read as Latin-1.
-        location = (response.header("location") or "").encode("latin-1").decode("utf-8", "replace")
-        target = canonicalize(location, request.url) if location else ""
-    except ValueError:
-        return None
-    return without_login(target) if is_web(target) else None  # a page's own logins are not ours
 
 
 def _row(page: Page, response: Response) -> PageRow:

@@ -1,8 +1,8 @@
 """Another process that has the books of a crawl open, for as long as a program may look into them.
 
 A program that crawls may open `pages.db` with another copy of SQLite, such as Python's own. The two
-don't see each other's locks, since those belong to the process: whoever closes the file takes itself for
-the last one, and removes the log that the crawl is writing. The lock of another process keeps it
+don't see each other's locks, since those belong to the process: whoever closes the file takes itself
+for the last one, and removes the log that the crawl is writing. The lock of another process keeps it
 from that. See https://www.sqlite.org/howtocorrupt.html, section 2.2.1.
 """
 
@@ -25,7 +25,7 @@ sys.stdin.read()
 @contextmanager
 def held_open(paths: Sequence[Path]) -> Iterator[None]:
     """Have these databases open elsewhere while the block runs. They are in use here, too."""
-    holder = subprocess.Popen(
+    holder = subprocess.Popen(  # noqa: S603 - our own words, and paths as arguments
         [sys.executable, "-P", "-c", _HOLD, *map(str, paths)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

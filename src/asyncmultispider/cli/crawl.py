@@ -23,6 +23,7 @@ from asyncmultispider.cli.streaming import stream_of, wants_stdout
 from asyncmultispider.crawler import Crawl
 from asyncmultispider.directory import FRONTIER, PAGES, forget
 from asyncmultispider.errors import UsageError
+from asyncmultispider.model import Reason
 from asyncmultispider.options import choose_engine, make_plan, parse_headers
 from asyncmultispider.progress import progress
 from asyncmultispider.spider import Spider
@@ -164,6 +165,11 @@ def _report(summary: Summary, crawl: Crawl, *, as_json: bool, quiet: bool) -> No
         trouble = crawl.tally.trouble.most_common(5)
         if trouble:
             _say("trouble in this run: " + ", ".join(f"{reason} {n}" for reason, n in trouble))
+        if crawl.tally.trouble[Reason.HANDLER]:
+            _say(
+                f"'urls {crawl.directory} --reason handler' lists the pages that handlers failed, "
+                "'explain' shows the traceback of each"
+            )
         if crawl.continued and not summary.fetched and summary.stopped == "finished":
             _say("nothing was left to do: --fresh forgets the crawl and starts again")
 

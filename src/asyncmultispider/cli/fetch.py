@@ -23,13 +23,13 @@ from asyncmultispider.model import (
 )
 from asyncmultispider.options import parse_headers
 from asyncmultispider.page import Findings, Page, is_outlier
+from asyncmultispider.page.content import redirect_target
 from asyncmultispider.quarantine import Quarantine
 from asyncmultispider.robots import product_token
 from asyncmultispider.settings import Settings
 from asyncmultispider.spider import Spider
 from asyncmultispider.spiderfile import load_spider
 from asyncmultispider.text import complain, duration, one_line, printable, size
-from asyncmultispider.urls import canonicalize
 
 TEXT_SHOWN = 2000
 """Characters of text that are shown."""
@@ -112,7 +112,7 @@ def _show_overview(page: Page, response: Response) -> None:
     print(f"status   {page.status}, {size(len(page.body))} in {duration(response.elapsed)}")
     target = _target(page)
     if target is not None:
-        print(f"redirects to {one_line(target)}")
+        print(f"redirects to {one_line(target[:TEXT_SHOWN])}")
     kind, charset = page.content_type or "not said", page.charset or "-"
     print(f"type     {one_line(kind)}, charset {one_line(charset)}")
     if page.title:
@@ -133,13 +133,7 @@ def _list(title: str, lines: list[str]) -> None:
 
 def _target(page: Page) -> str | None:
     """Where a redirect leads; it is not followed."""
-    location = dict(page.headers).get("location") if page.status in REDIRECTS else None
-    try:
-        # A server may send it in UTF-8; header fields are read as Latin-1.
-        text = (location or "").encode("latin-1").decode("utf-8", "replace")
-        return canonicalize(text, page.url) if text else None
-    except ValueError:
-        return None
+    return redirect_target(page.url, page.headers) if page.status in REDIRECTS else None
 
 
 # -- Parts of it

@@ -32,7 +32,7 @@ from asyncmultispider.frontier.host import Host
 from asyncmultispider.frontier.known import KnownUrls
 from asyncmultispider.frontier.watch import Watch
 from asyncmultispider.frontier.workbench import Workbench
-from asyncmultispider.model import Batch, Closed, Link, Outcome, Reason, Request, State
+from asyncmultispider.model import Batch, Closed, Extra, Link, Outcome, Reason, Request, State
 from asyncmultispider.politeness import Manners
 from asyncmultispider.retry import MAX_RETRY_AFTER
 from asyncmultispider.robots import product_token
@@ -215,7 +215,8 @@ class LocalFrontier:
         )
         # Links before the page itself: a level must not look finished between the two.
         before = len(changes.born)
-        self._admit(outcome.links, request.id, request.url, changes)
+        lists = request.extra is not None and Extra.of(request.extra).sitemap is not None
+        self._admit(outcome.links, request.id, request.url, changes, raising=lists)
         self._beware_of(request, outcome, changes.born[before:], changes)
         if outcome.state is State.QUEUED:
             self._states[State.LEASED] -= 1
@@ -248,7 +249,13 @@ class LocalFrontier:
             )
 
     def _admit(
-        self, links: Iterable[Link], referrer: int, referrer_url: str | None, changes: Changes
+        self,
+        links: Iterable[Link],
+        referrer: int,
+        referrer_url: str | None,
+        changes: Changes,
+        *,
+        raising: bool = False,
     ) -> int:
         fresh = 0
         for link in links:
@@ -256,16 +263,16 @@ class LocalFrontier:
             if self._known.add(mark):
                 fresh += 1
                 self._accept(link, mark, referrer, referrer_url, changes)
-            elif link.hops and self._level_by_level:
+            elif (link.hops or raising) and self._level_by_level and link.skip is None:
                 self._raise(link, mark, referrer, referrer_url, changes)
         return fresh
 
     def _raise(
         self, link: Link, mark: int, referrer: int, referrer_url: str | None, changes: Changes
     ) -> None:
-        """A redirect may lead to a URL that was taken for one of the next level by a link.
+        """A redirect or a sitemap may lead to a URL that a link has put on the next level.
 
-        That level has not begun, so the URL waits. It is the only case: a link leads one level on.
+        That level has not begun, so the URL waits. Other links lead one level on.
         """
         known = self._find(mark, changes)
         if known is None or known.depth <= link.depth:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from msgspec import json
 
 from asyncmultispider.model import Headers
+from asyncmultispider.urls import canonicalize, is_web, without_login
 from asyncmultispider.urls.legacy import encoding_name
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
@@ -49,6 +50,21 @@ def parse_fields(text: str) -> Headers:
         for name, values in found.items()
         for value in ([values] if isinstance(values, str) else values)
     )
+
+
+def redirect_target(url: str, headers: Headers) -> str | None:
+    """Where an answer of this URL leads by its Location: canonical, http or https; None: nowhere.
+
+    The logins of others are left out.
+    """
+    location = next((value for name, value in headers if name == "location"), "")
+    try:
+        # A server may send it in UTF-8; header fields are read as Latin-1.
+        text = location.encode("latin-1").decode("utf-8", "replace")
+        target = canonicalize(text, url) if text else ""
+    except ValueError:
+        return None
+    return without_login(target) if is_web(target) else None
 
 
 def is_html(kind: str | None, body: bytes) -> bool:
