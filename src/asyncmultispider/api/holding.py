@@ -1,9 +1,9 @@
 """Another process that has the books of a crawl open, for as long as a program may look into them.
 
 A program that crawls may open `pages.db` with another copy of SQLite, such as Python's own. The two
-don't see each other's locks, since those belong to the process: whoever closes the file takes itself
-for the last one, and removes the log that the crawl is writing. The lock of another process keeps it
-from that. See https://www.sqlite.org/howtocorrupt.html, section 2.2.1.
+do not see each other's locks, as these belong to the process: whoever closes the file takes itself
+for the last one, and removes the log that the crawl is writing. The lock of another process keeps
+it from that. See https://www.sqlite.org/howtocorrupt.html, section 2.2.1.
 """
 
 import subprocess
