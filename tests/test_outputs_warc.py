@@ -527,6 +527,35 @@ def test_files_of_a_longer_series_go(
     assert [output.upto for output in outputs] == [1, 1]
 
 
+def test_files_that_no_run_noted_go(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is killed while it writes leaves files, and no list of them."""
+    monkeypatch.setattr(warc, "LARGEST", 3000)
+    assert len(write_warc(job)) > 3
+    folder = job.target.parent
+    theirs = {"site-00009.warc.gz": b"theirs", "site-00010.warc.gz": gzip.compress(b"theirs")}
+    for name, content in theirs.items():
+        (folder / name).write_bytes(content)
+    # An archive for itself, though its name is like one of the series.
+    another = structs.replace(job, target=folder / "site-00007.warc.gz")
+    mine = archives(write_warc(another))
+    monkeypatch.setattr(warc, "LARGEST", 10**9)
+    outputs = write_warc(job)
+    (path,) = archives(outputs)
+    assert {each.name for each in folder.iterdir()} == {
+        *(path.name, "site.cdxj", "site-00007.cdxj"),
+        *(*theirs, *(each.name for each in mine)),
+    }
+    stale = folder / "site-00001.warc.gz"  # as if killed while it went on
+    monkeypatch.setattr(warc, "LARGEST", 3000)
+    write_warc(job)
+    monkeypatch.setattr(warc, "LARGEST", 10**9)
+    left = stale.read_bytes()
+    outputs = write_warc(job)
+    stale.write_bytes(left)
+    assert write_warc(structs.replace(job, before=tuple(outputs))) == outputs
+    assert not stale.exists()
+
+
 def test_it_appears_whole_or_not_at_all(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")

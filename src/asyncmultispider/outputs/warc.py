@@ -25,6 +25,7 @@ from asyncmultispider.outputs.warcfile import digest_field, packer
 from asyncmultispider.outputs.warcseries import (
     Stretch,
     index_of,
+    is_written_here,
     number_of,
     sort_key,
     write_stretch,
@@ -53,6 +54,7 @@ def write_warc(job: Job) -> list[Exported]:
         else:
             written, parts = _write_apart(stretches, stack)
         if not written:
+            _remove_stale(job, kept)
             return list(job.before)
         if kept:
             parts.append(index_of(job.target))
@@ -157,9 +159,19 @@ def _upto(files: list[Exported]) -> int:
 
 
 def _remove_stale(job: Job, files: list[Exported]) -> None:
-    """Files of the last run that are none of this one's: of a longer series."""
+    """Remove files of the series that are none of `files`: they would hold pages a second time.
+
+    Of a longer series that the last run wrote, or of a run that was ended before it could note what
+    it wrote. So whatever is there is looked at.
+    """
     current = {Path(file.path) for file in files}
-    for path in {Path(output.path) for output in job.before} - current:
-        if number_of(job.target, path):
-            with suppress(OSError):
+    listed = {Path(output.path) for output in job.before}
+    found = listed.copy()
+    with suppress(PermissionError):  # one may write there, but not read
+        found.update(job.target.parent.iterdir())
+    for path in found - current:
+        if not number_of(job.target, path):
+            continue
+        with suppress(OSError):
+            if path in listed or is_written_here(path):
                 path.unlink()

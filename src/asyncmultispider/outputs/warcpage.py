@@ -30,6 +30,8 @@ RECONSTRUCTED = (
     "with its content coding undone; what the fields told of its coding and length as sent is in "
     "X-Crawl-* fields. Requests: as they are by default, without what users or spiders added."
 )
+SOFTWARE = b"software: asyncmultispider/"
+"""How the block of a `warcinfo` record of this program begins."""
 _FIELDS = "application/warc-fields"
 _CONFORMS = "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"
 

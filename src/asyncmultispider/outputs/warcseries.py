@@ -2,6 +2,7 @@
 
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -17,13 +18,22 @@ from asyncmultispider.outputs.warcfile import (
     Pack,
     WarcFile,
     digest_field,
+    one_line,
     packer,
     target_uri,
 )
-from asyncmultispider.outputs.warcpage import agent_of, info_record, page_records, warc_date
+from asyncmultispider.outputs.warcpage import (
+    SOFTWARE,
+    agent_of,
+    info_record,
+    page_records,
+    warc_date,
+)
 from asyncmultispider.store.captures import Capture, Captures
 
 ENDING = ".warc.gz"
+_START = 4096
+"""Bytes at the start of a file, packed or not, within which its first record names it."""
 _EPOCH = "1970-01-01T00:00:00.000+00:00"
 
 
@@ -63,6 +73,24 @@ def index_of(target: Path) -> Path:
     return target.with_name(f"{_name(target)}.cdxj")
 
 
+def is_written_here(path: Path) -> bool:
+    """Whether a numbered file is one that this program wrote for a series, by its first record.
+
+    One that has an index of its own is another archive with such a name. Raises `OSError`.
+    """
+    if index_of(path).exists():
+        return False
+    with path.open("rb") as file:
+        start = file.read(_START)
+    try:
+        record = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(start, _START)
+    except zlib.error:
+        return False
+    head, _, block = record.partition(b"\r\n\r\n")
+    named = f"\r\nWARC-Filename: {one_line(_told(path))}\r\n".encode()
+    return named in head and block.startswith(SOFTWARE)
+
+
 def write_stretch(stretch: Stretch, captures: Captures, index: Index) -> list[Exported]:
     """Write its files, and tell the index what is where."""
     job, pack = stretch.job, packer()
@@ -89,7 +117,7 @@ class _Share:
 
     def __init__(self, stretch: Stretch, path: Path, captures: Iterator[Capture]) -> None:
         self.path = path
-        self.name = os.fsencode(path.name).decode(errors="replace")  # it may be no Unicode
+        self.name = _told(path)
         self.upto = 0
         self._about = stretch.job.about
         self._largest = stretch.largest
@@ -135,6 +163,11 @@ def _line(capture: Capture, member: Member, name: str) -> bytes:
 
 def _some(capture: Capture | None) -> list[Capture]:
     return [] if capture is None else [capture]
+
+
+def _told(path: Path) -> str:
+    """The name of a file, which may be no Unicode, as records tell it."""
+    return os.fsencode(path.name).decode(errors="replace")
 
 
 def _name(target: Path) -> str:
