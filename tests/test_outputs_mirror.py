@@ -131,7 +131,8 @@ def test_from_folder_to_folder_and_host_to_host(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    "to", ["https://evil.example/", "//evil.example", "\\\\evil\\share", "file:x"]
+    "to",
+    ["https://evil.example/", "//evil.example", "\\\\evil\\share", "file:x", "/etc/passwd", "../x"],
 )
 def test_a_page_can_not_lead_elsewhere_by_itself(make: Make, to: str) -> None:
     made = make(stored(f"{HERE}/", f"<meta http-equiv=refresh content='0; {to}'><p>here"))
@@ -282,6 +283,17 @@ def test_hostile_pages_are_tamed(make: Make) -> None:
         assert gone not in text.replace('not-here("//evil.example/x"', ""), gone
     assert 'fill="url(#own)"' in text
     assert text.count(NOWHERE) == 3
+
+
+def test_no_animation_sets_a_link(make: Make) -> None:
+    """Chromium loads what it says, and of //host/share Windows tells who asks for it."""
+    page = """<svg><image><set attributeName=href to="/etc/x"/></image>
+    <use><animate attributename=" xlink:HREF" values="//evil.example/x"/></use>
+    <rect><animate attributeName=fill values=red /></rect></svg>"""
+    text = make(stored(f"{HERE}/", page)).text("index.html")
+    assert "href" not in text
+    assert "evil" not in text
+    assert '<animate attributeName="fill" values="red">' in text
 
 
 def test_what_stands_in_for_scripts_is_shown(make: Make) -> None:

@@ -50,6 +50,8 @@ _BROKEN = re.compile(r"[\t\n\r]")
 _PLAIN_START = frozenset(string.ascii_letters + string.digits + "./_-~%")
 # A fragment may stand in an attribute, in a srcset, or in url() of CSS.
 _UNQUOTED = {ord(char): f"%{ord(char):02X}" for char in "\t\n\r\f \"'()<>\\,"}
+# Any other refresh may have a URL without `url=` before it, which is not taken for a link.
+_REFRESH = re.compile(r"\s*[\d.]*\s*[;,]?\s*(?:url\s*=.*)?", re.DOTALL)
 _SAME_CHARSET = re.compile(r'^@charset "[^"\n]*";')
 
 # A letter of CSS written as its number, or with a backslash before it: done to hide a word.
@@ -248,11 +250,19 @@ def _clean(document: Document) -> None:
 
 
 def _clean_svg(svg: Element) -> None:
-    """Of attributes that are CSS, such as `fill`, those that load something."""
+    """Attributes that are CSS, such as `fill`, and load something; what sets links by itself."""
     for element in (svg, *svg.select("*")):
+        if _animated(element).endswith("href"):
+            element.decompose()
+            continue
         for name, value in list(element.attrs.items()):
             if name != "style" and isinstance(value, str) and _ELSEWHERE.search(value):
                 del element.attrs[name]
+
+
+def _animated(element: Element) -> str:
+    """The attribute of its parent that an element sets, such as `set` and `animate` of SVG."""
+    return (element.attr("attributeName") or "").strip().lower()
 
 
 def _plain(css: str) -> str:
@@ -275,5 +285,6 @@ def _keep_here(document: Document) -> None:
     for meta in list(document.iter_elements(("meta",))):
         if (meta.attr("http-equiv") or "").strip().lower() == "refresh":
             content = (meta.attr("content") or "").lower()
-            if ":" in content or "//" in content or "\\" in content:
+            away = ":" in content or "//" in content or "\\" in content
+            if away or not _REFRESH.fullmatch(content):
                 meta.decompose()
