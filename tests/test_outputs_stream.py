@@ -1,12 +1,19 @@
 """`-o -`: lines as pages come, and what happens when nobody reads them any more."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
+from asyncmultispider.model import Outcome
+from asyncmultispider.outputs import stream as stream_module
+from asyncmultispider.outputs.stream import Stream
+from asyncmultispider.store.sqlite import SqliteStore
+from asyncmultispider.testing.stores import page
 from cli_crawls import ENGINES, FAST, check_complete, numbered
 from command import DEADLINE, complaint, run
 from webserver import Reply, Site
@@ -152,3 +159,60 @@ def test_only_one_thing_goes_to_standard_output(
     line = complaint("crawl", site.url(), "-d", tmp_path / "d", "-o", "-", *more)
     assert "standard output" in line
     assert not (tmp_path / "d").exists()
+
+
+def stored(folder: Path) -> list[Outcome]:
+    """Outcomes of three pages of 1 MB that are in `pages.db`."""
+    outcomes = [page(f"http://a.example/{n}", b"x" * 2**20) for n in range(3)]
+    store = SqliteStore(folder / "pages.db")
+    store.write(outcomes)
+    store.close()
+    return outcomes
+
+
+def test_nobody_waits_for_a_reader_that_is_stuck(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who commits goes on, and hears a Ctrl-C; but no more pages are asked for."""
+    monkeypatch.setattr(stream_module, "ENOUGH", 2**20)
+    monkeypatch.setattr(stream_module, "PATIENCE", 0.01)
+    outcomes = stored(tmp_path)
+    reader, writer = os.pipe()
+    opened = Event()
+    with os.fdopen(reader, "rb") as late, os.fdopen(writer, "wb", buffering=0) as out:
+        with Stream(tmp_path / "pages.db", out, pytest.fail, opened.set, bodies=True) as stream:
+            assert stream.may_take()
+            for outcome in outcomes:
+                stream.committed([outcome])
+            assert not stream.may_take()
+            stream.stopping()
+        assert stream.unread
+        assert not opened.is_set()
+        for outcome in outcomes:  # it may come back all the same
+            assert json.loads(late.readline())["url"] == outcome.request.url
+        assert opened.wait(DEADLINE)
+        assert stream.may_take()
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_all_is_written_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waits: bool
+) -> None:
+    monkeypatch.setattr(stream_module, "PATIENCE", 0.0)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, waits)
+    outcomes = stored(tmp_path)
+    found: list[str] = []
+
+    def read() -> None:
+        with os.fdopen(reader, "rb") as lines:
+            found.extend(json.loads(line)["url"] for line in lines)
+
+    reading = Thread(target=read)
+    reading.start()
+    with os.fdopen(writer, "wb", buffering=0) as out:
+        with Stream(tmp_path / "pages.db", out, pytest.fail, lambda: None, bodies=True) as stream:
+            stream.committed(outcomes)
+        assert not stream.unread
+    reading.join(DEADLINE)
+    assert found == [outcome.request.url for outcome in outcomes]

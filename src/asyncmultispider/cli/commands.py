@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from io import TextIOWrapper
+from threading import Thread
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -16,6 +17,8 @@ from asyncmultispider.version import __version__
 
 FINISHED, NO_PAGES, WRONG_USAGE, STORAGE_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
+LAST_WORDS = 1.0
+"""Seconds for what is still to be written when a command is interrupted."""
 USUAL = Settings(seeds=("http://localhost/",))
 """The settings of a crawl for which nothing is said."""
 DIRECTORY = click.argument("directory", metavar="DIR", type=click.Path(file_okay=False))
@@ -548,11 +551,18 @@ def main() -> NoReturn:
             stream.reconfigure(errors="backslashreplace")
     code = _run()
     if code == INTERRUPTED:  # threads that handlers started may never end: nobody waits for them
-        if sys.stdout is not None:
-            with suppress(OSError):
-                sys.stdout.flush()
+        flushing = Thread(target=_flush, daemon=True)  # there may be nobody who reads it
+        with suppress(KeyboardInterrupt):
+            flushing.start()
+            flushing.join(LAST_WORDS)
         os._exit(code)
     raise SystemExit(code)
+
+
+def _flush() -> None:
+    if sys.stdout is not None:
+        with suppress(OSError):
+            sys.stdout.flush()
 
 
 def _run() -> int:

@@ -100,7 +100,12 @@ def crawl_command(
                 stack.enter_context(stream)
                 quiet = quiet or sys.stdout.isatty()  # lines and a display would mix
             with progress(crawl, quiet=quiet, verbose=verbose) as observers:
-                summary = crawl.run([*observers, *([stream] if stream else [])])
+                summary = crawl.run(
+                    [*observers, *([stream] if stream else [])],
+                    stream.may_take if stream else None,
+                )
+        if stream is not None and stream.unread:
+            complain(f"nobody reads the output: 'export {where} --to -' has all of it")
         _report(summary, crawl, as_json=as_json, quiet=quiet)
         if summary.stopped != "failed":  # else there may be pages that the ledger knows nothing of
             for written in crawl.write_outputs(targets, bodies=bodies):

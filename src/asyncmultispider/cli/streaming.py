@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from io import BufferedWriter
 from typing import TYPE_CHECKING, BinaryIO
 
 from asyncmultispider.directory import PAGES
@@ -39,5 +40,8 @@ def stream_of(crawl: "Crawl", *, items: bool, bodies: bool) -> Stream:
     def stop() -> None:
         crawl.reins.stop(now=True)
 
+    out = standard_output()
+    # Without its buffer, which would be written, and waited for, once more at the end.
+    raw = out.raw if isinstance(out, BufferedWriter) else out
     pages_db = crawl.directory / PAGES
-    return Stream(pages_db, standard_output(), stop, items=items, bodies=bodies)
+    return Stream(pages_db, raw, stop, crawl.reins.wake, items=items, bodies=bodies)

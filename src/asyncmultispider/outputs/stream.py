@@ -1,7 +1,11 @@
 """`-o -`: JSON lines on standard output, as pages come."""
 
 from collections.abc import Callable, Sequence
+from io import RawIOBase
 from pathlib import Path
+from queue import SimpleQueue
+from select import select
+from threading import Lock, Thread
 from types import TracebackType
 from typing import BinaryIO
 
@@ -12,31 +16,59 @@ from asyncmultispider.sqlite import read_database, storage_errors
 from asyncmultispider.store.reader import StoreReader
 from asyncmultispider.store.sqlite import FORMAT
 
+ENOUGH = 4 * 2**20
+"""Bytes that wait for the reader before no more pages are asked for."""
+PATIENCE = 5.0
+"""Seconds that a reader has for what waits when the user has asked to stop."""
+
 
 class Stream(Observer):
     """Writes a line for each page that is done, or for each item of it: those of `write_jsonl`.
 
-    They are read back from `pages_db`, where they are in every engine. When `out` can't be written
-    any more, `lost` says why, and `on_lost` is called, once. Use it in a `with` block.
+    They are read back from `pages_db`, where they are in every engine, and written by a thread: a
+    reader that is slow, or stuck, must not keep the crawl from hearing a Ctrl-C. While `may_take`
+    says no the crawl should not ask for more; `on_room` is called when it says yes again. When
+    `out` can't be written any more, `lost` says why, and `on_lost` is called, once. Use it in a
+    `with` block, which ends when all is written; where the user asked to stop it waits `PATIENCE`
+    seconds at most, and `unread` tells of lines that were not taken by then.
     """
 
     def __init__(
         self,
         pages_db: Path,
-        out: BinaryIO,
+        out: RawIOBase | BinaryIO,
         on_lost: Callable[[], None],
+        on_room: Callable[[], None],
         *,
         items: bool = False,
         bodies: bool = False,
     ) -> None:
         self.lost: OSError | None = None
+        self.unread = False
         self._path = pages_db
         self._out = out
         self._on_lost = on_lost
+        self._on_room = on_room
         self._items = items
         self._bodies = bodies
+        self._stopping = False
+        self._shut = False
+        self._weight = 0
+        self._waiting: SimpleQueue[bytes | None] = SimpleQueue()
+        self._lock = Lock()
         self._db = read_database(pages_db, FORMAT)
         self._store = StoreReader(self._db, pages_db)
+        self._writer = Thread(target=self._write_all, name="output", daemon=True)
+
+    def may_take(self) -> bool:
+        """Whether what waits for the reader is not too much."""
+        with self._lock:
+            self._shut = self._weight >= ENOUGH and self.lost is None
+            return not self._shut
+
+    def stopping(self) -> None:
+        """See `Observer.stopping`."""
+        self._stopping = True
 
     def committed(self, outcomes: Sequence[Outcome]) -> None:
         """See `Observer.committed`."""
@@ -46,7 +78,9 @@ class Stream(Observer):
             if outcome.state is State.DONE and not outcome.request.aside
         ]
         if urls and self.lost is None:
-            self._write(b"".join(self._lines(urls)))
+            data = b"".join(self._lines(urls))
+            self._weigh(len(data))
+            self._waiting.put(data)
 
     def _lines(self, urls: Sequence[str]) -> list[bytes]:
         with storage_errors(self._path):  # and all of it now: an open query holds up the log
@@ -56,15 +90,34 @@ class Stream(Observer):
                 )
             )
 
-    def _write(self, data: bytes) -> None:
-        try:
-            self._out.write(data)
-            self._out.flush()
-        except OSError as error:
-            self.lost = error
-            self._on_lost()
+    def _write_all(self) -> None:
+        while (data := self._waiting.get()) is not None:
+            if self.lost is None:
+                try:
+                    self._write(memoryview(data))
+                except OSError as error:
+                    self.lost = error
+                    self._on_lost()
+            self._weigh(-len(data))
+
+    def _write(self, left: memoryview) -> None:
+        while left:
+            written = self._out.write(left)
+            if written is None:  # somebody made it so that it does not wait by itself
+                select([], [self._out], [])
+            left = left[written or 0 :]
+
+    def _weigh(self, more: int) -> None:
+        with self._lock:
+            self._weight += more
+            opens = self._shut and (self._weight <= ENOUGH // 2 or self.lost is not None)
+            if opens:
+                self._shut = False
+        if opens:
+            self._on_room()
 
     def __enter__(self) -> "Stream":
+        self._writer.start()
         return self
 
     def __exit__(
@@ -74,3 +127,7 @@ class Stream(Observer):
         trace: TracebackType | None,
     ) -> None:
         self._db.close()
+        self._waiting.put(None)
+        if kind is None:
+            self._writer.join(PATIENCE if self._stopping else None)
+            self.unread = self._writer.is_alive()
