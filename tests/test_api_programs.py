@@ -213,3 +213,62 @@ def test_a_program_that_is_in_no_file(site: Site, tmp_path: Path) -> None:
         """,
     )
     assert "UsageError: engine 'processes' needs a program that is in a file" in ended.err
+
+
+def test_what_is_forked_meanwhile_ends_by_itself(site: Site, tmp_path: Path) -> None:
+    numbered(site, 20)
+    ended = script(
+        tmp_path,
+        f"""
+        import os, sys
+        from multiprocessing import get_context
+        from asyncmultispider import crawl
+
+        for page in crawl({site.url()!r}, limit=3, {QUICK}):
+            child = get_context("fork").Process(target=int)
+            child.start()
+            child.join(10)
+            print(child.exitcode)
+            pid = os.fork()
+            if pid == 0:
+                sys.exit(7)
+            print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        """,
+        *("-W", "ignore::DeprecationWarning"),  # Python 3.12: there are threads
+    )
+    assert (ended.code, ended.out, ended.err) == (0, "0\n7\n" * 3, "")
+
+
+def test_what_is_forked_meanwhile_keeps_no_crawl_from_ending(site: Site, tmp_path: Path) -> None:
+    numbered(site, 20)
+    ended = script(
+        tmp_path,
+        f"""
+        from multiprocessing import get_context
+        from asyncmultispider import crawl
+
+        pool = None
+        for page in crawl({site.url()!r}, dir="kept", limit=10, {QUICK}):
+            pool = pool or get_context("fork").Pool(1)
+        print(pool.apply(abs, (-1,)))
+        pool.close()
+        pool.join()
+        """,
+        *("-W", "ignore::DeprecationWarning"),
+    )
+    assert (ended.code, ended.out, ended.err) == (0, "1\n", "")
+
+
+def test_a_crawl_needs_no_other_python(site: Site, tmp_path: Path) -> None:
+    numbered(site, 3)
+    ended = script(
+        tmp_path,
+        f"""
+        import sys
+        from asyncmultispider import crawl
+
+        for sys.executable in ("", "/nowhere/python"):
+            print(len(list(crawl({site.url()!r}, dir="kept", fresh=True, {QUICK}))))
+        """,
+    )
+    assert (ended.code, ended.out, ended.err) == (0, "4\n4\n", "")

@@ -3,6 +3,7 @@
 import atexit
 import concurrent.futures.thread  # noqa: F401 - its exit hook must be there before ours: see below
 import logging
+import os
 import shutil
 import tempfile
 import threading
@@ -66,7 +67,7 @@ class Background:
     """Runs a task in a thread, from `start` until it has `ended`.
 
     `summary` is there from then on, where the crawl was run; `error` is what it ended with, until
-    that is raised.
+    that is raised. A process that is forked meanwhile has no part in it: there it is over.
     """
 
     def __init__(self, task: Task | None, consumer: Consumer) -> None:
@@ -82,6 +83,7 @@ class Background:
         self._at_end: list[Callable[[], None]] = []
         # A daemon: a crawl that nobody goes on with must not keep the program from ending.
         self._thread = Thread(target=self._work, name="asyncmultispider", daemon=True)
+        self._process = os.getpid()
 
     def start(self) -> None:
         """Begin, once."""
@@ -92,6 +94,8 @@ class Background:
 
     def stop(self, *, now: bool = False) -> None:
         """Take no more and finish what is in flight; `now`: give that up. From any thread."""
+        if not self._is_ours:
+            return
         with self._lock:
             self._stops = max(self._stops, 2 if now else 1)
             if self._crawl is not None:
@@ -100,7 +104,8 @@ class Background:
     def give_up(self) -> None:
         """End soon: nobody wants any more of it. From any thread."""
         self.stop(now=True)
-        self._consumer.leave()
+        if self._is_ours:
+            self._consumer.leave()
 
     def join(self) -> None:
         """Wait for its end. In its own thread that makes no sense, and nothing is done."""
@@ -118,7 +123,12 @@ class Background:
 
     @property
     def _began(self) -> bool:
-        return self._thread.ident is not None
+        return self._thread.ident is not None and self._is_ours
+
+    @property
+    def _is_ours(self) -> bool:
+        # In a fork its thread is not there, and may have had any lock when it was left behind.
+        return self._process == os.getpid()
 
     def raise_error(self) -> None:
         """Raise what it ended with, once."""
@@ -194,6 +204,15 @@ _RUNNING: list[Background] = []
 def _others(me: Background) -> list[Background]:
     with _LOCK:
         return [each for each in _RUNNING if each is not me]
+
+
+def _forget_all() -> None:
+    global _LOCK  # whoever had it is not there
+    _LOCK = Lock()
+    _RUNNING.clear()
+
+
+os.register_at_fork(after_in_child=_forget_all)
 
 
 @cache

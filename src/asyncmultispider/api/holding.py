@@ -25,18 +25,30 @@ sys.stdin.read()
 @contextmanager
 def held_open(paths: Sequence[Path]) -> Iterator[None]:
     """Have these databases open elsewhere while the block runs. They are in use here, too."""
-    holder = subprocess.Popen(  # noqa: S603 - our own words, and paths as arguments
-        [sys.executable, "-P", "-c", _HOLD, *map(str, paths)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        process_group=0,  # Ctrl-C is meant for us
-    )
-    assert holder.stdin is not None and holder.stdout is not None  # noqa: S101, PT018
-    try:
-        holder.stdout.readline()  # it has them, or it could not: then nothing is worse than without
+    holder = _start(paths)
+    if holder is None:
         yield
-    finally:
-        holder.stdin.close()
-        holder.stdout.close()
-        holder.wait()
+        return
+    assert holder.stdout is not None  # noqa: S101
+    with holder:
+        try:
+            holder.stdout.readline()  # it has them, or could not: nothing is worse than without
+            yield
+        finally:
+            holder.kill()  # the end of its input it may never see: forks of ours keep that open
+
+
+def _start(paths: Sequence[Path]) -> "subprocess.Popen[bytes] | None":
+    """The process; None where there is no Python to run, or none can be started."""
+    if not sys.executable or getattr(sys, "frozen", False):  # a frozen program would begin again
+        return None
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own words, and paths as arguments
+            [sys.executable, "-P", "-c", _HOLD, *map(str, paths)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            process_group=0,  # Ctrl-C is meant for us
+        )
+    except OSError:
+        return None
