@@ -176,6 +176,16 @@ def test_an_output_may_be_in_the_directory_that_is_going_to_be_made(tmp_path: Pa
     assert check_target(str(directory / "out.jsonl"), directory).path.parent == directory
 
 
+def test_the_log_of_a_crawl_is_no_output(tmp_path: Path) -> None:
+    new, there = tmp_path / "new", tmp_path / "there"
+    there.mkdir()
+    (there / "frontier.db").touch()
+    for directory, known in ((new, new), (there, there), (there, None)):
+        with pytest.raises(UsageError, match="its own log"):
+            check_target(str(directory / "log.jsonl"), known)
+    assert check_target(str(tmp_path / "log.jsonl"), new).path.name == "log.jsonl"
+
+
 def test_reading_a_crawl_loads_no_crawler() -> None:
     code = "import sys, asyncmultispider.cli.books; print({'pycurl', 'turbohtml'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

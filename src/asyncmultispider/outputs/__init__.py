@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from msgspec import Struct
 
+from asyncmultispider.directory import FRONTIER, LOG
 from asyncmultispider.errors import UsageError
 from asyncmultispider.outputs.base import About, Exported, Job, Writer
 from asyncmultispider.outputs.files import LONGEST_NAME, part_of
@@ -165,5 +166,7 @@ def _check_place(name: str, path: Path, format: Format, directory: Path | None) 
 
             check_folder(path)
     to_be_made = directory is not None and path.parent == Path(os.path.realpath(directory))
+    if path.name == LOG and (to_be_made or (path.parent / FRONTIER).exists()):
+        raise UsageError(f"can't write {name!r}: the crawl keeps its own log there")
     if not to_be_made and not os.access(path.parent, os.W_OK | os.X_OK):
         raise UsageError(f"can't write {name!r}: {str(path.parent)!r} is no folder to write in")
