@@ -11,6 +11,7 @@ import pytest
 
 from asyncmultispider import Failed, FetchAll, Page, StorageError, UsageError, fetch_all
 from asyncmultispider.api import answers
+from asyncmultispider.api.chains import Chains
 from asyncmultispider.store.sqlite import SqliteStore
 from python_api import ENGINES, QUICK, leaving_nothing, numbered, quick
 from webserver import Certificates, Reply, Site
@@ -225,3 +226,12 @@ def test_wrong_use() -> None:
     with pytest.raises(UsageError, match="concurrency must be at least 1"):
         fetch_all(["http://127.0.0.1/"], concurrency=0)
     assert isinstance(fetch_all([]), FetchAll)
+
+
+def test_redirects_from_each_url_of_the_list_to_the_next() -> None:
+    chains = Chains()
+    for i in range(5000):
+        assert list(chains.redirected(f"/{i}", f"/{i + 1}")) == []
+    ends = dict(chains.ended("/5000", "/5000"))
+    assert ends == dict.fromkeys((f"/{i}" for i in range(5001)), "/5000")
+    assert chains.open(ends) == set()

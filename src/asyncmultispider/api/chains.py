@@ -32,12 +32,13 @@ class Chains:
 
     def ended(self, url: str, end: End) -> Iterator[tuple[str, End]]:
         """The URL led to a page, or to none."""
-        if url in self._ends:
-            return
-        self._ends[url] = end.url if isinstance(end, PageRow) else end
-        yield url, end
-        for source in self._waiting.pop(url, ()):
-            yield from self.ended(source, end)
+        kept = end.url if isinstance(end, PageRow) else end
+        urls = [url]  # no recursion: of listed URLs each may redirect to the next
+        for url in urls:
+            if url not in self._ends:
+                self._ends[url] = kept
+                yield url, end
+                urls += self._waiting.pop(url, ())
 
     def redirected(self, url: str, target: str) -> Iterator[tuple[str, End]]:
         """The URL leads to another one."""
