@@ -107,6 +107,14 @@ class Workbench:
         """A queued request is of a level above the one that it was pushed with."""
         self.opened(again.depth)
         self._open_depths[known.depth] -= 1
+        for at, (due, id, _) in enumerate(host.later):
+            if id == known.id:  # it goes on to wait
+                host.later[at] = due, id, again
+                return
+        for at, request in enumerate(self._aside.get(host, ())):
+            if request.id == known.id:
+                self._aside[host][at] = again
+                return
         host.heads = [head for head in host.heads if head[1] != known.id]
         heapify(host.heads)
         if self.wants(host, *self._place(again)):

@@ -105,6 +105,20 @@ class OrderTests(FrontierBase):
             assert driver.count(State.DONE) == driver.frontier.stats().accepted == 6
             driver.frontier.close()
 
+    def test_what_waits_for_another_try_is_raised_and_waits_on(self) -> None:
+        driver = self.drive(easy(depth=3), f"{A}/1")
+        (seed,) = driver.take()
+        driver.finish(done(seed, link(f"{A}/x", 1), link(f"{B}/y", 1)))
+        x, y = sorted(driver.take(), key=lambda request: request.url)
+        driver.finish(again(x, 5))
+        driver.frontier.add([link(f"{B}/sitemap", 0)])  # named by somebody who was met just now
+        (sitemap,) = driver.take()
+        driver.finish(done(sitemap, link(f"{A}/x", 0, hops=1)), done(y))
+        assert driver.urls() == []
+        driver.clock.advance(5)
+        assert [(r.id, r.depth, r.attempt) for r in driver.run(done)] == [(x.id, 0, 2)]
+        driver.frontier.close()
+
     def test_hundreds_are_raised(self) -> None:
         driver = self.drive(easy(depth=3, per_host=2000), *(f"{A}/r{n}" for n in range(900)))
         pages = driver.take()
