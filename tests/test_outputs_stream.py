@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +10,8 @@ from threading import Event, Thread
 
 import pytest
 
-from asyncmultispider.model import Outcome
-from asyncmultispider.outputs import stream as stream_module
-from asyncmultispider.outputs.stream import Stream
-from asyncmultispider.store.sqlite import SqliteStore
-from asyncmultispider.testing.stores import page
+from asyncmultispider.cli import pipe as pipe_module
+from asyncmultispider.cli.pipe import Pipe
 from cli_crawls import ENGINES, FAST, check_complete, numbered
 from command import DEADLINE, complaint, run
 from webserver import Reply, Site
@@ -161,58 +159,63 @@ def test_only_one_thing_goes_to_standard_output(
     assert not (tmp_path / "d").exists()
 
 
-def stored(folder: Path) -> list[Outcome]:
-    """Outcomes of three pages of 1 MB that are in `pages.db`."""
-    outcomes = [page(f"http://a.example/{n}", b"x" * 2**20) for n in range(3)]
-    store = SqliteStore(folder / "pages.db")
-    store.write(outcomes)
-    store.close()
-    return outcomes
+LINES = [b"x" * 2**20 + b"\n"] * 3  # more than any pipe holds
 
 
-def test_nobody_waits_for_a_reader_that_is_stuck(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who commits goes on, and hears a Ctrl-C; but no more pages are asked for."""
-    monkeypatch.setattr(stream_module, "ENOUGH", 2**20)
-    monkeypatch.setattr(stream_module, "PATIENCE", 0.01)
-    outcomes = stored(tmp_path)
+def test_nobody_waits_for_a_reader_that_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who puts lines in goes on, and hears a Ctrl-C; but no more pages are asked for."""
+    monkeypatch.setattr(pipe_module, "ENOUGH", 2**20)
     reader, writer = os.pipe()
     opened = Event()
     with os.fdopen(reader, "rb") as late, os.fdopen(writer, "wb", buffering=0) as out:
-        with Stream(tmp_path / "pages.db", out, pytest.fail, opened.set, bodies=True) as stream:
-            assert stream.may_take()
-            for outcome in outcomes:
-                stream.committed([outcome])
-            assert not stream.may_take()
-            stream.stopping()
-        assert stream.unread
+        pipe = Pipe(out, pytest.fail, opened.set)
+        assert pipe.may_take()
+        for line in LINES:
+            pipe.put(line)
+        assert not pipe.may_take()
+        assert not pipe.end(0.01)
         assert not opened.is_set()
-        for outcome in outcomes:  # it may come back all the same
-            assert json.loads(late.readline())["url"] == outcome.request.url
+        assert [late.readline() for _ in LINES] == LINES  # it may come back all the same
         assert opened.wait(DEADLINE)
-        assert stream.may_take()
+        assert pipe.may_take()
+        assert pipe.end(DEADLINE)
 
 
 @pytest.mark.parametrize("waits", [True, False])
-def test_all_is_written_at_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waits: bool
-) -> None:
-    monkeypatch.setattr(stream_module, "PATIENCE", 0.0)
+def test_all_is_written_at_the_end(waits: bool) -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, waits)
-    outcomes = stored(tmp_path)
-    found: list[str] = []
+    found: list[bytes] = []
 
     def read() -> None:
         with os.fdopen(reader, "rb") as lines:
-            found.extend(json.loads(line)["url"] for line in lines)
+            found.extend(lines)
 
     reading = Thread(target=read)
     reading.start()
     with os.fdopen(writer, "wb", buffering=0) as out:
-        with Stream(tmp_path / "pages.db", out, pytest.fail, lambda: None, bodies=True) as stream:
-            stream.committed(outcomes)
-        assert not stream.unread
+        pipe = Pipe(out, pytest.fail, pytest.fail)
+        for line in LINES:
+            pipe.put(line)
+        assert pipe.end(DEADLINE)
     reading.join(DEADLINE)
-    assert found == [outcome.request.url for outcome in outcomes]
+    assert found == LINES
+
+
+def test_an_interrupted_crawl_does_not_wait_for_its_reader(site: Site, tmp_path: Path) -> None:
+    site.page("/", "<a href=/1>x</a>" + "x" * 2**20)  # more than the pipe holds
+    hold = site.hold("/1", Reply(200, "late"))
+    code = "from asyncmultispider.cli import main, streaming; streaming.PATIENCE = 0.01; main()"
+    args = ["crawl", site.url(), "-d", str(tmp_path / "d"), "-o", "-", "--bodies", *FAST]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with process:
+        site.wait_until(lambda: site.hits("/1"))
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert any(b"stopping" in line for line in process.stderr)
+        hold.release()
+        assert b"nobody reads the output" in process.stderr.read()
+        assert process.wait(DEADLINE) == 130
+    assert run("verify", tmp_path / "d").code == 0

@@ -19,12 +19,14 @@ from asyncmultispider.cli.commands import (
     lost_output,
 )
 from asyncmultispider.cli.lines import as_sentence, ascii_json
-from asyncmultispider.cli.streaming import stream_of, wants_stdout
+from asyncmultispider.cli.streaming import PATIENCE, pipe_of, wants_stdout
 from asyncmultispider.crawler import Crawl
 from asyncmultispider.directory import FRONTIER, PAGES, forget
 from asyncmultispider.errors import UsageError
 from asyncmultispider.model import Reason
+from asyncmultispider.observe import Observer
 from asyncmultispider.options import choose_engine, make_plan, parse_headers
+from asyncmultispider.outputs.stream import Stream
 from asyncmultispider.progress import progress
 from asyncmultispider.spider import Spider
 from asyncmultispider.spiderfile import load_spider
@@ -94,25 +96,25 @@ def crawl_command(
             )
         tune_gc()
         with ExitStack() as stack:
-            stream = None
+            pipe, streams = None, list[Observer]()
             if to_stdout:
-                stream = stream_of(crawl, items=streams_items, bodies=bodies)
-                stack.enter_context(stream)
+                pipe = pipe_of(crawl)
+                pages = where / PAGES
+                stream = Stream(pages, pipe.put, items=streams_items, bodies=bodies)
+                streams.append(stack.enter_context(stream))
                 quiet = quiet or sys.stdout.isatty()  # lines and a display would mix
             with progress(crawl, quiet=quiet, verbose=verbose) as observers:
-                summary = crawl.run(
-                    [*observers, *([stream] if stream else [])],
-                    stream.may_take if stream else None,
-                )
-        if stream is not None and stream.unread:
+                summary = crawl.run([*observers, *streams], pipe.may_take if pipe else None)
+        interrupted = summary.stopped == "interrupted"
+        if pipe is not None and not pipe.end(PATIENCE if interrupted else None):
             complain(f"nobody reads the output: 'export {where} --to -' has all of it")
         _report(summary, crawl, as_json=as_json, quiet=quiet)
         if summary.stopped != "failed":  # else there may be pages that the ledger knows nothing of
             for written in crawl.write_outputs(targets, bodies=bodies):
                 if not quiet:
                     _say(as_sentence(written))
-    if stream is not None and stream.lost is not None:
-        return lost_output(stream.lost)
+    if pipe is not None and pipe.lost is not None:
+        return lost_output(pipe.lost)
     return _exit_code(summary)
 
 

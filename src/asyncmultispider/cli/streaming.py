@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from io import BufferedWriter
 from typing import TYPE_CHECKING, BinaryIO
 
-from asyncmultispider.directory import PAGES
+from asyncmultispider.cli.pipe import Pipe
 from asyncmultispider.errors import UsageError
 from asyncmultispider.outputs import Target
-from asyncmultispider.outputs.stream import Stream
 
 if TYPE_CHECKING:  # reading a directory takes no crawler
     from asyncmultispider.crawler import Crawl
+
+
+PATIENCE = 5.0
+"""Seconds that a reader has for what waits when the user has asked to stop."""
 
 
 def wants_stdout(targets: Sequence[Target], *, as_json: bool) -> bool:
@@ -34,14 +37,9 @@ def standard_output() -> BinaryIO:
     return sys.stdout.buffer
 
 
-def stream_of(crawl: "Crawl", *, items: bool, bodies: bool) -> Stream:
-    """What writes a crawl that is open to standard output, and stops it when that is lost."""
-
-    def stop() -> None:
-        crawl.reins.stop(now=True)
-
+def pipe_of(crawl: "Crawl") -> Pipe:
+    """What writes to standard output, holds up the crawl, and stops it when that is lost."""
     out = standard_output()
     # Without its buffer, which would be written, and waited for, once more at the end.
     raw = out.raw if isinstance(out, BufferedWriter) else out
-    pages_db = crawl.directory / PAGES
-    return Stream(pages_db, raw, stop, crawl.reins.wake, items=items, bodies=bodies)
+    return Pipe(raw, lambda: crawl.reins.stop(now=True), crawl.reins.wake)
