@@ -2,16 +2,19 @@
 
 import json
 import pickle
+from asyncio import CancelledError
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import spider_kinds
+from asyncmultispider import crawl
 from asyncmultispider.errors import UsageError
+from asyncmultispider.frontier.reader import reading
 from asyncmultispider.model import Request
 from asyncmultispider.page import Page
-from asyncmultispider.spider import Spider
+from asyncmultispider.spider import Outgoing, Spider
 from asyncmultispider.testing import reply
 from crawling import Crawled, links
 from equivalence import ENGINES, in_every_engine
@@ -216,3 +219,23 @@ def test_a_spider_can_be_sent_to_a_worker() -> None:
     copy = pickle.loads(pickle.dumps(spider_kinds.of_all()))
     assert copy.handler(page_of("http://a.example/book/1")) is spider_kinds.book
     assert copy.handler(page_of("http://a.example/", 404)) is spider_kinds.missing
+
+
+@pytest.mark.parametrize("error", [ValueError("\udcff"), SystemExit(1), CancelledError()])
+@pytest.mark.parametrize("engine", ["async", "threads"])
+def test_whatever_a_hook_raises_fails_that_page_alone(
+    site: Site, tmp_path: Path, engine: str, error: BaseException
+) -> None:
+    site.page("/", links("/bad", "/good"))
+    site.page("/good", "good")
+    spider = Spider(site.url())
+
+    @spider.before_request
+    def hook(request: Outgoing) -> None:
+        if request.url == site.url("/bad"):
+            raise error
+
+    summary = crawl(spider, dir=tmp_path / "kept", engine=engine, delay_factor=0).run()
+    assert (summary.stopped, summary.pages, summary.failed) == ("finished", 2, 1)
+    with reading(tmp_path / "kept" / "frontier.db") as ledger:
+        assert list(ledger.rows(reason="handler")) == [("failed", "handler", site.url("/bad"))]

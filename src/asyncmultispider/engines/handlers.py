@@ -41,7 +41,9 @@ def outgoing(judge: Judge, request: Request) -> Request | Failure:
     """The request as hooks of the spider want it sent, or what they raised."""
     try:
         return judge.outgoing(request)
-    except Exception as error:  # noqa: BLE001 - see above
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - see above
         return Failure(reason=Reason.HANDLER, detail=told(error), at=time(), elapsed=0.0)
 
 
@@ -158,11 +160,12 @@ def _blame(judge: Judge, visit: Visit, error: BaseException) -> Outcome:
 
 
 def told(error: BaseException) -> str:
-    """Its traceback, from where the spider's own code begins."""
+    """Its traceback, from where the spider's own code begins. Half characters are escaped."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_NOT_THEIRS):
         trace = trace.tb_next
-    return "".join(format_exception(type(error), error, trace or error.__traceback__))
+    text = "".join(format_exception(type(error), error, trace or error.__traceback__))
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _is_async(made: object) -> bool:
