@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncmultispider.judge import MAX_HOPS, Judge
-from asyncmultispider.model import FINAL, Outcome, Reason, Request, Result, State
+from asyncmultispider.judge import MAX_HOPS, MOST_STEPS, Judge, Visit
+from asyncmultispider.model import FINAL, Extra, Outcome, Reason, Request, Result, State
+from asyncmultispider.page import Follow
 from asyncmultispider.settings import Settings
+from asyncmultispider.spider import Spider
 from asyncmultispider.testing import reply, trouble
 
 URL = "http://a.example/dir/page"
@@ -367,3 +369,83 @@ def test_nothing_that_a_server_sends_is_a_bug(status, body, headers, robots) -> 
     assert outcome.state in FINAL | {State.QUEUED}
     assert (outcome.robots is not None) == robots
     assert (outcome.page is not None) <= (outcome.state is State.DONE)
+
+
+# Parts of pages
+
+
+def part(steps: int = 1, **facts) -> Request:
+    return request("http://b.example/part", extra=Extra(part=steps).as_text(), **facts)
+
+
+def test_parts_need_not_be_in_scope_but_exclude_holds() -> None:
+    body = '<img src="//ads.example/x.gif"><img src="//cdn.example/y.png">'
+    outcome = decide(reply(body), page_requisites=True, exclude=("*://ads.example/*",))
+    assert skips(outcome) == {
+        "http://ads.example/x.gif": Reason.EXCLUDED,
+        "http://cdn.example/y.png": None,
+    }
+
+
+def test_parts_of_parts_come_to_an_end() -> None:
+    asked, steps = request(), 0
+    answer = reply("<embed src=//b.example/more>")
+    while (outcome := decide(answer, asked, page_requisites=True)).links:
+        (link,) = outcome.links
+        asked, steps = request(link.url, depth=link.depth, extra=link.extra), steps + 1
+        assert steps <= MOST_STEPS
+    assert steps == MOST_STEPS
+
+
+@pytest.mark.parametrize("head", ["", "<meta name=robots content=noindex>"])
+def test_nothing_but_parts_is_followed_from_a_part(head: str) -> None:
+    body = f"{head}<meta http-equiv=refresh content=0;url=/r><a href={SEED}x>x</a><img src=i.png>"
+    assert urls(decide(reply(body), part(), page_requisites=True)) == ["http://b.example/i.png"]
+
+
+# Spiders
+
+
+def visit(spider: Spider, result: Result, asked: Request | None = None) -> Outcome | Visit:
+    return Judge(Settings(seeds=(SEED,), retries=0), spider)(asked or request(), result)
+
+
+def test_errors_of_parts_and_sitemaps_have_no_handler() -> None:
+    spider = Spider()
+    spider.on(status=404)(lambda page: None)
+    assert isinstance(visit(spider, reply("", status=404)), Visit)
+    for extra in (Extra(part=1), Extra(sitemap=())):
+        judged = visit(spider, reply("", status=404), request(extra=extra.as_text()))
+        assert isinstance(judged, Outcome)
+        assert (judged.state, judged.reason) == (State.FAILED, "http-404")
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_handler_that_is_not_there_fails_the_page(status: int) -> None:
+    asked = request(extra=Extra(handler="nobody").as_text())
+    judged = visit(Spider(), reply("", status=status), asked)
+    assert isinstance(judged, Outcome)
+    assert (judged.state, judged.reason) == (State.FAILED, Reason.HANDLER)
+    assert "'nobody'" in (judged.detail or "")
+
+
+def test_what_a_handler_makes_of_a_page_is_not_stored() -> None:
+    spider = Spider()
+    spider.on()(lambda page: None)
+    the_judge = Judge(Settings(seeds=(SEED,)), spider)
+    visit = the_judge(request(), reply("<title>T</title>"))
+    assert isinstance(visit, Visit)
+    visit.page.url, visit.page.body, visit.page.title = "http://z.example/", b"", None
+    page = the_judge.conclude(visit, []).page
+    assert page is not None
+    assert (page.url, page.body, page.title) == (URL, b"<title>T</title>", "T")
+
+
+def test_links_of_a_page_that_failed_late_are_given_out_again() -> None:
+    spider = Spider()
+    spider.on()(lambda page: None)
+    the_judge = Judge(Settings(seeds=(SEED,), page_requisites=True), spider)
+    visit = the_judge(request(), reply("<img src=/i.png>"))
+    assert isinstance(visit, Visit)
+    assert the_judge.conclude(visit, [Follow("no URL")]).state is State.FAILED
+    assert urls(the_judge.conclude(visit, [])) == ["http://a.example/i.png"]

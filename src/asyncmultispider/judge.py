@@ -19,6 +19,7 @@ from asyncmultispider.challenges import LARGEST, challenge
 from asyncmultispider.errors import UsageError
 from asyncmultispider.links import LinkFilter, are_cut
 from asyncmultispider.model import (
+    NO_EXTRA,
     REDIRECTS,
     Extra,
     Failure,
@@ -51,16 +52,25 @@ NOTHING_FOUND = Findings(
 )
 MOST_SITEMAPS = 1000
 """Sitemaps of a robots.txt that are read."""
+MOST_STEPS = 5
+"""Parts of parts in a row that are fetched: a style sheet may load another one, and so on.
+
+They need not be in scope: without an end, they could lead anywhere.
+"""
 LONGEST = 20_000
 """Characters of a detail that are kept: of a Location the first, of a traceback the last."""
 
 
 class Visit(Struct, frozen=True, kw_only=True):
-    """A page whose handler is to be called before it can be judged."""
+    """A page whose handler is to be called before it can be judged.
+
+    `row` is the page as it came: what the handler makes of it is not stored.
+    """
 
     request: Request
     response: Response
     page: Page
+    row: PageRow
     rule: Rule
 
     @property
@@ -98,6 +108,7 @@ class Judge:
         try:
             return self._conclude(visit, products)
         except Exception:  # noqa: BLE001 - what can't be encoded is the handler's fault
+            self._links.forget()  # links of this page may not have reached the frontier
             name = handler_name(visit.handler)
             return self.blame(visit, f"{format_exc()}(this is what {name}() yielded)\n")
 
@@ -134,15 +145,27 @@ class Judge:
         """The request as it is to be sent. Raises what hooks of the spider raise."""
         return request if self._spider is None else self._spider.outgoing(request)
 
-    def _wanted(self, request: Request, response: Response) -> Visit | None:
+    def _wanted(self, request: Request, response: Response) -> Outcome | Visit | None:
         """An error that a handler asks for. One that may be too much to parse is none."""
         if self._spider is None or is_outlier(response.body):
             return None
         page = Page(request, response, self.agent)
-        rule = self._spider.rule(page, Extra.of(request.extra).handler)
-        if rule is None or not rule.holds(page):
+        return self._visit(request, response, page, Extra.of(request.extra))
+
+    def _visit(
+        self, request: Request, response: Response, page: Page, extra: Extra
+    ) -> Outcome | Visit | None:
+        """The visit of its handler, if there is one; sitemaps and parts of pages have none."""
+        if self._spider is None or extra.part or extra.sitemap is not None:
             return None
-        return Visit(request=request, response=response, page=page, rule=rule)
+        try:
+            rule = self._spider.rule(page, extra.handler)
+        except UsageError as error:
+            return _broken(request, response, Reason.HANDLER, str(error))
+        if rule is None or (page.status >= 300 and not rule.holds(page)):
+            return None
+        row = _row(page, response)
+        return Visit(request=request, response=response, page=page, row=row, rule=rule)
 
     def _judge_page(
         self, request: Request, response: Response, findings: Findings | None
@@ -164,21 +187,14 @@ class Judge:
                 at=response.at,
                 elapsed=response.elapsed,
                 status=response.status,
-                links=self._parts(page) + self._follow(page) + self._refresh(request, page),
+                links=self._onward(request, page, extra),
             )
-        if self._spider is not None and not extra.part:
-            try:
-                rule = self._spider.rule(page, extra.handler)
-            except UsageError as error:
-                return _broken(request, response, Reason.HANDLER, str(error))
-            if rule is not None:
-                return Visit(request=request, response=response, page=page, rule=rule)
+        visit = self._visit(request, response, page, extra)
+        if visit is not None:
+            return visit
         row = _row(page, response)  # first: links that were given out must reach the frontier
         said = gist(page) if request.look else None
-        links = self._parts(page)
-        if not extra.part:
-            links += self._follow(page) + self._refresh(request, page)
-        return _done(request, response, row, links=links, gist=said)
+        return _done(request, response, row, links=self._onward(request, page, extra), gist=said)
 
     def _judge_sitemap(
         self, request: Request, response: Response, page: Page, vouching: tuple[str, ...]
@@ -214,8 +230,8 @@ class Judge:
             if not isinstance(product, Follow)
         ]
         page, request, response = visit.page, visit.request, visit.response
-        row = _row(page, response)
-        links = self._parts(page)
+        row = visit.row
+        links = self._parts(page, NO_EXTRA)
         if self._may_go_on(page):  # what was said of a link counts before all links are given out
             links += tuple(self._links.followed(wanted, page.depth + 1))
         if Follow(None) in wanted:
@@ -240,11 +256,16 @@ class Judge:
         wanted = page.facts.may_follow if self._obedient else None
         return tuple(self._links.fresh(page, wanted))
 
-    def _parts(self, page: Page) -> tuple[Link, ...]:
+    def _onward(self, request: Request, page: Page, extra: Extra) -> tuple[Link, ...]:
+        """Where a page leads that no handler is for."""
+        parts = self._parts(page, extra)
+        return parts if extra.part else parts + self._follow(page) + self._refresh(request, page)
+
+    def _parts(self, page: Page, extra: Extra) -> tuple[Link, ...]:
         """What the page needs to be shown, if that is wanted: also one step beyond --depth."""
-        if not self._settings.page_requisites:
+        if not self._settings.page_requisites or extra.part >= MOST_STEPS:
             return ()
-        return tuple(self._links.given(page.requisites, page.depth + 1, part=True))
+        return tuple(self._links.given(page.requisites, page.depth + 1, part=extra.part + 1))
 
     def _refresh(self, request: Request, page: Page) -> tuple[Link, ...]:
         """Where a page sends its readers on: like a redirect."""
@@ -265,7 +286,7 @@ class Judge:
             request.depth,
             request.hops + 1,
             extra.as_text(),
-            free=extra.part or extra.sitemap is not None,
+            free=extra.part > 0 or extra.sitemap is not None,
         )
         return replace(link, priority=request.priority) if request.priority else link
 

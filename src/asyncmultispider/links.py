@@ -19,7 +19,6 @@ MOST_CHARACTERS = 20_000_000
 """Characters of the new links of one page: a long base makes many long ones of few bytes."""
 MOST_LINKS = 100_000
 """New links of one page that are given out. It takes some 0.3 s; everything else waits."""
-PART = Extra(part=True)
 _PLAIN_START = frozenset(string.ascii_letters + string.digits + "./_-~%")
 """A reference that begins with one of these depends on the directory of its page alone."""
 
@@ -85,12 +84,12 @@ class LinkFilter:
         self._size += len(directory) + sum(map(len, hrefs)) + sum(map(len, links))
         return list(links.values())
 
-    def given(self, urls: Iterable[str], depth: int, *, part: bool = False) -> list[Link]:
+    def given(self, urls: Iterable[str], depth: int, *, part: int = 0) -> list[Link]:
         """Links to these canonical web URLs, but for those that were given out before.
 
-        `part`: they are parts of the page.
+        `part`: they are parts of a page, so many steps from it.
         """
-        extra = PART if part else None
+        extra = Extra(part=part) if part else None
         return self.followed((Follow(url, extra=extra) for url in urls), depth)
 
     def followed(self, follows: Iterable[Follow], depth: int) -> list[Link]:
@@ -100,7 +99,7 @@ class LinkFilter:
             url = follow.url
             if url is not None and url not in self._urls and url not in links:
                 extra = follow.extra or NO_EXTRA
-                link = self.link(url, depth, extra=extra.as_text(), free=extra.part)
+                link = self.link(url, depth, extra=extra.as_text(), free=extra.part > 0)
                 links[url] = replace(link, priority=follow.priority) if follow.priority else link
         self._urls.update(links)
         self._size += sum(map(len, links))
@@ -123,14 +122,15 @@ class LinkFilter:
     ) -> Link:
         """A link to a canonical web URL, closed at birth when it is out of scope, or no URL to ask.
 
-        `free`: it need not be within --scope, as it is not to lead on from there. A user name and
+        `free`: it need not be within --scope, as it is not to lead on from there; but --exclude
+        holds. A user name and
         password in it are dropped: they would be somebody else's.
         """
         url = without_login(url)
         host = host_of(url)
         skip = self._scope.refuses(url, host)
         if free and skip is Reason.SCOPE and is_web(url):
-            skip = None
+            skip = Reason.EXCLUDED if self._scope.excludes(url) else None
         odd = oddity(url) if skip is None and depth else None
         if odd is not None:
             skip = Reason.TRAP

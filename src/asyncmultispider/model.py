@@ -78,14 +78,15 @@ class Extra(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `headers` are sent with it, and `handler` names the function that its page is for. `data` is any
     JSON value of the user's own. `sitemap` says that it is one, and lists the hosts that vouch for
     it (`Sitemap.parse`); with an empty list the user does, and None: it is a page. A `part` is what
-    another page needs to be shown: nothing is followed from there but further parts.
+    another page needs to be shown, so many steps away from it: nothing is followed from there but
+    further parts.
     """
 
     headers: Headers = ()
     handler: str | None = None
     data: Any = None
     sitemap: tuple[str, ...] | None = None
-    part: bool = False
+    part: int = 0
 
     @classmethod
     def of(cls, text: str | None) -> "Extra":

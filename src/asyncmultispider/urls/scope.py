@@ -58,11 +58,15 @@ class Scope:
         """Why a canonical URL isn't crawled, or None if it is. `host` is its `host_of`."""
         if not is_web(url) or not self._holds(url, host):
             return Reason.SCOPE
-        if self._excluded and self._excluded(url) and url not in self._seeds:
+        if self.excludes(url):
             return Reason.EXCLUDED
         if self._included and not self._included(url) and url not in self._seeds:
             return Reason.EXCLUDED
         return None
+
+    def excludes(self, url: str) -> bool:
+        """Whether an `exclude` glob refuses a canonical web URL, in scope or not."""
+        return bool(self._excluded and self._excluded(url) and url not in self._seeds)
 
     def reaches(self, host: str) -> bool:
         """Whether any URL of this host[:port] may be in scope."""
