@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, Timer
 
 import pytest
 
@@ -210,6 +210,8 @@ def test_an_interrupted_crawl_does_not_wait_for_its_reader(site: Site, tmp_path:
     process = subprocess.Popen(
         [sys.executable, "-c", code, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
+    watchdog = Timer(DEADLINE, process.kill)
+    watchdog.start()
     with process:
         site.wait_until(lambda: site.hits("/1"))
         process.send_signal(signal.SIGINT)
@@ -218,4 +220,5 @@ def test_an_interrupted_crawl_does_not_wait_for_its_reader(site: Site, tmp_path:
         hold.release()
         assert b"nobody reads the output" in process.stderr.read()
         assert process.wait(DEADLINE) == 130
+    watchdog.cancel()
     assert run("verify", tmp_path / "d").code == 0

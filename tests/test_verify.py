@@ -669,7 +669,8 @@ def test_a_crawl_command_with_outputs(site: Site, directory: Path, tmp_path: Pat
     numbered(site, 3)
     target = tmp_path / "out.jsonl"
     command = ("crawl", site.url(), "-d", directory, "-q", *FAST)
-    assert run(*command, "-o", target).code == 0
+    twice = f"{tmp_path}/../{tmp_path.name}/out.jsonl"
+    assert run(*command, "-o", target, "-o", twice).code == 0
     assert run("verify", directory, "--json").json["outputs"] == 1
     target.write_bytes(b"")
     assert "outputs that were changed" in check(directory, 1).out

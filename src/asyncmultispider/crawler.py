@@ -166,7 +166,7 @@ class Crawl:
         self._note_outputs([])
         written: list[Exported] = []
         trouble: CrawlError | None = None
-        for target in dict.fromkeys(targets):
+        for target in {target.path: target for target in targets}.values():
             if target.stdout:  # that was written as pages came
                 continue
             try:
