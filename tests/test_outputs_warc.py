@@ -458,6 +458,9 @@ def test_processes_write_files_of_their_own(
     monkeypatch.setattr(warc, "LARGEST", 3000)
     monkeypatch.setattr("os.cpu_count", lambda: 3)
     shared = structs.replace(job, about={"engine": "processes", "processes": 2})
+    left = job.target.with_name(".site.warc.gz.idx")  # by a run that was killed
+    left.mkdir()
+    (left / "0").write_bytes(b"com,left)/ 2026 {}\n")
     outputs = write_warc(shared)
     paths = archives(outputs)
     check(paths, capsys)

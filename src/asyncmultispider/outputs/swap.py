@@ -50,7 +50,7 @@ def in_place_of(target: Path) -> Iterator[Path]:
     written, `StorageError` when that fails; then all is as it was before.
     """
     part, old = part_of(target), target.with_name(f".{target.name}.old")
-    with writing(target), _alone(part):
+    with writing(target), alone_in(part):
         _put_back(target, old)
         try:
             yield part
@@ -63,8 +63,8 @@ def in_place_of(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _alone(part: Path) -> Iterator[None]:
-    """Make the folder, empty, and hold a lock on it until the block ends.
+def alone_in(part: Path) -> Iterator[None]:
+    """Make a folder, empty, and hold a lock on it until the block ends.
 
     Raises `BlockingIOError` when another process has it.
     """

@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
 
 from msgspec import structs
 
@@ -21,6 +21,7 @@ from asyncmultispider.outputs.base import Exported, Job
 from asyncmultispider.outputs.cdxj import Index
 from asyncmultispider.outputs.files import Hashed, write_file, writing
 from asyncmultispider.outputs.jsonl import write_lines
+from asyncmultispider.outputs.swap import alone_in
 from asyncmultispider.outputs.warcfile import digest_field, packer
 from asyncmultispider.outputs.warcseries import (
     Stretch,
@@ -31,6 +32,7 @@ from asyncmultispider.outputs.warcseries import (
     write_stretch,
 )
 from asyncmultispider.store.captures import Captures, reading_captures
+from asyncmultispider.system import end_with_parent
 
 LARGEST = 10**9
 """Bytes from which on a file is full, and the next begins."""
@@ -92,12 +94,14 @@ def _processes(job: Job) -> int:
 def _write_apart(stretches: list[Stretch], stack: ExitStack) -> tuple[list[Exported], list[Path]]:
     """Each stretch in a process of its own; the files, and the sorted parts of the index."""
     target = stretches[0].job.target
-    with writing(target):
-        name = TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent)
-        folder = Path(stack.enter_context(name))
+    folder = target.with_name(f".{target.name}.idx")
+    stack.enter_context(writing(target))
+    stack.enter_context(alone_in(folder))
+    stack.callback(rmtree, folder, ignore_errors=True)
     parts = [folder / str(stretch.first) for stretch in stretches]
     try:
-        with ProcessPoolExecutor(len(stretches), get_context("spawn")) as pool:
+        # Who outlives us would put its files among those of the next run.
+        with ProcessPoolExecutor(len(stretches), get_context("spawn"), end_with_parent) as pool:
             written = [file for files in pool.map(_write_one, stretches, parts) for file in files]
     except BrokenExecutor as error:
         raise StorageError(f"can't write {str(target)!r}: a process of ours was ended") from error
