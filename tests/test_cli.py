@@ -54,6 +54,11 @@ def test_help_mentions_every_option(command: str) -> None:
     assert [option for option in COMMANDS[command] if option not in words] == []
 
 
+def test_the_command_alone_shows_its_help() -> None:
+    ended = run()
+    assert (ended.code, ended.out, ended.err) == (2, "", run("--help").out)
+
+
 def test_help_lists_the_commands() -> None:
     ended = run("--help")
     assert (ended.code, ended.err) == (0, "")

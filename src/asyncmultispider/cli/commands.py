@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Any, NoReturn, TypeVar
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from asyncmultispider.errors import StorageError, UsageError
 from asyncmultispider.settings import Settings
@@ -571,6 +572,9 @@ def _run() -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
         return int(code)
+    except NoArgsIsHelpError as error:  # `ams` alone: its message is the help, in many lines
+        click.echo(error.format_message(), err=True)
+        return WRONG_USAGE
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "asyncmultispider"
         complain(f"{error.format_message()} (see '{command} --help')")
