@@ -441,11 +441,12 @@ def test_what_a_handler_makes_of_a_page_is_not_stored() -> None:
     assert (page.url, page.body, page.title) == (URL, b"<title>T</title>", "T")
 
 
-def test_links_of_a_page_that_failed_late_are_given_out_again() -> None:
+@pytest.mark.parametrize("follow", [Follow("no URL"), Follow(SEED, "high"), Follow(SEED, 10**9)])
+def test_links_of_a_page_that_failed_late_are_given_out_again(follow: Follow) -> None:
     spider = Spider()
     spider.on()(lambda page: None)
     the_judge = Judge(Settings(seeds=(SEED,), page_requisites=True), spider)
     visit = the_judge(request(), reply("<img src=/i.png>"))
     assert isinstance(visit, Visit)
-    assert the_judge.conclude(visit, [Follow("no URL")]).state is State.FAILED
+    assert the_judge.conclude(visit, [follow]).state is State.FAILED
     assert urls(the_judge.conclude(visit, [])) == ["http://a.example/i.png"]

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from asyncmultispider.model import NO_EXTRA, Extra, Link, Reason
 from asyncmultispider.page import Follow, Page
+from asyncmultispider.page.follow import check_priority
 from asyncmultispider.traps import oddity
 from asyncmultispider.urls import canonicalize, host_of, is_web, without_login
 from asyncmultispider.urls.scope import Scope
@@ -100,7 +101,9 @@ class LinkFilter:
             if url is not None and url not in self._urls and url not in links:
                 extra = follow.extra or NO_EXTRA
                 link = self.link(url, depth, extra=extra.as_text(), free=extra.part > 0)
-                links[url] = replace(link, priority=follow.priority) if follow.priority else link
+                if follow.priority != 0:
+                    link = replace(link, priority=check_priority(follow.priority))
+                links[url] = link
         self._urls.update(links)
         self._size += sum(map(len, links))
         return list(links.values())
