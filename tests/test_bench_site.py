@@ -17,6 +17,9 @@ from asyncmultispider.bench.plan import Plan, Site, cases
 from asyncmultispider.bench.run import run_case
 from asyncmultispider.bench.site import serving
 from asyncmultispider.bench.work import burn, busy_spider
+from asyncmultispider.model import Request
+from asyncmultispider.page import Page
+from asyncmultispider.testing import reply
 
 SITE = Site(pages=9, size=3000, links=4, latency=(0.0, 25.0, 0.0))
 HREF = re.compile(r'<a href="(/\d+)">')
@@ -146,5 +149,7 @@ def test_runs_that_can_be_told_apart() -> None:
 
 def test_the_work_on_a_page() -> None:
     spider = busy_spider(0)
-    assert spider.handler("http://a/") is spider.handler("http://a/b?c")
+    pages = [Page(Request(id=1, url=f"http://a/{path}", host="a"), reply("")) for path in ("", "b")]
+    one, other = pages
+    assert spider.handler(one) is spider.handler(other)
     burn(0.001)

@@ -53,6 +53,7 @@ ANCHORED = {"match", "fullmatch"}
 REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
 
 PROVEN = {
+    "fetch.blame.secrets_of": "alternatives of fixed texts",
     "robots.paths._PLAIN_URL": "each round of the outer repeat begins with %, the inner has none",
     "sitemaps.markup._TOKEN": "what has no end takes all that is left, and ends the search",
     "urls.canonical._AUTHORITY": "all of it is optional: it matches where it is tried first",

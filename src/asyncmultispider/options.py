@@ -16,8 +16,6 @@ from asyncmultispider.settings import ENGINES, Settings
 from asyncmultispider.urls import parse_seed
 from asyncmultispider.urls.scope import matcher
 
-_WRONG_TYPE = re.compile(r"(.*) - at `\$\.([a-z_]+).*`", re.DOTALL)
-
 
 class Plan(Struct, frozen=True, kw_only=True):
     """A crawl that makes sense; nothing was touched yet.
@@ -105,7 +103,8 @@ def parse_headers(fields: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 
 def _wrong_type(error: ValidationError) -> str:
-    found = _WRONG_TYPE.fullmatch(str(error))
-    if found is None:
+    what, at, where = str(error).rpartition(" - at `$.")
+    if not at:
         return str(error)
-    return f"--{found[2].replace('_', '-')}: {found[1].lower().replace('`', '')}"
+    option = re.split(r"[^a-z_]", where, maxsplit=1)[0].replace("_", "-")
+    return f"--{option}: {what.lower().replace('`', '')}"

@@ -4,7 +4,6 @@ The format follows the ending. The module that writes it is imported when it is 
 """
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -145,12 +144,14 @@ def url_reader(output: Exported) -> Callable[[BinaryIO], Iterator[About | None]]
 def _of(target: Target, written: Sequence[Exported]) -> Iterator[Exported]:
     """Those that belong to the target: it, with a number where it is one of a series, its index."""
     stem = target.path.name.removesuffix(target.ending)
-    endings = "|".join(map(re.escape, (target.ending, *FORMATS[target.ending].beside)))
-    ours = re.compile(rf"{re.escape(stem)}(?:-[0-9]+)?(?:{endings})")
+    endings = (target.ending, *FORMATS[target.ending].beside)
     for output in written:
         path = Path(output.path)
-        if path.parent == target.path.parent and ours.fullmatch(path.name):
-            yield output
+        ending = next(filter(path.name.endswith, endings), None)
+        if path.parent == target.path.parent and path.name.startswith(stem) and ending:
+            number = path.name.removesuffix(ending)[len(stem) :]
+            if not number or (number.startswith("-") and number[1:].isdecimal()):
+                yield output
 
 
 def _check_place(name: str, path: Path, format: Format, directory: Path | None) -> None:

@@ -12,15 +12,15 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 LINES_IN_MEMORY = 200_000
 """Some 100 MB. What is beyond that is sorted in temporary files."""
-_PARTS = re.compile(r"(https?)://([^/?#]*)([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
+_PARTS = re.compile(r"(https?)://([^/?#]*+)([^?#]*+)(?:\?([^#]*+))?", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _KEPT = bytes(char for char in range(33, 127) if char not in b"%#")
 _WWW = re.compile(r"www\d*\.")
-_PLAIN = re.compile(r"(?:/[\w-][\w.-]*)+/?", re.ASCII)
+_PLAIN = re.compile(r"(?:/[\w-][\w.-]*+)++/?", re.ASCII)
 """Paths that are their own keys, but for upper case and a slash at the end: most are."""
 _HEX32 = rb"=[0-9a-z]{32}"
 _SESSION_PATH = re.compile(
-    rb"/\((?:[0-9a-z]{24}|(?:[a-z]\([0-9a-z]{24}\))+)\)(?=/[^?]+\.aspx)", re.IGNORECASE
+    rb"/\((?:[0-9a-z]{24}|(?:[a-z]\([0-9a-z]{24}\))++)\)(?=/)", re.IGNORECASE
 )
 _SESSION_QUERIES = tuple(
     re.compile(pattern + rb"(?:&|$)", re.IGNORECASE)
@@ -114,8 +114,9 @@ def _path_key(path: str) -> str:
     plain = _unescaped(path)
     if b"//" in plain or b"/." in plain:
         plain = _without_dots(plain)
-    if b".aspx" in plain.lower():
-        plain = _SESSION_PATH.sub(b"", plain, count=1)
+    session = _SESSION_PATH.search(plain) if b".aspx" in plain.lower() else None
+    if session is not None and b".aspx" in plain[session.end() + 2 :].lower():
+        plain = plain[: session.start()] + plain[session.end() :]
     key = _escaped(plain).lower() or "/"
     return key[:-1] if len(key) > 1 and key[-1] == "/" else key
 

@@ -51,7 +51,7 @@ _PLAIN_START = frozenset(string.ascii_letters + string.digits + "./_-~%")
 # A fragment may stand in an attribute, in a srcset, or in url() of CSS.
 _UNQUOTED = {ord(char): f"%{ord(char):02X}" for char in "\t\n\r\f \"'()<>\\,"}
 # Any other refresh may have a URL without `url=` before it, which is not taken for a link.
-_REFRESH = re.compile(r"\s*[\d.]*\s*[;,]?\s*(?:url\s*=.*)?", re.DOTALL)
+_REFRESH = re.compile(r"\s*+[\d.]*+\s*+[;,]?\s*+(?:url\s*+=.*)?", re.DOTALL)
 _SAME_CHARSET = re.compile(r'^@charset "[^"\n]*";')
 
 # A letter of CSS written as its number, or with a backslash before it: done to hide a word.

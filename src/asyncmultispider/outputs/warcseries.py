@@ -1,7 +1,6 @@
 """The files of an archive: their names, what goes into each, and their lines in the index."""
 
 import os
-import re
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -63,8 +62,8 @@ def number_of(target: Path, path: Path) -> int | None:
         return None
     if path.name == target.name:
         return 0
-    found = re.fullmatch(re.escape(_name(target)) + r"-([0-9]{5,9})" + re.escape(ENDING), path.name)
-    number = int(found[1]) if found else 0
+    told = path.name.removeprefix(f"{_name(target)}-").removesuffix(ENDING)
+    number = int(told) if told.isdecimal() and told.isascii() and len(told) < 10 else 0
     return number if number and path_of(target, number) == path else None
 
 
