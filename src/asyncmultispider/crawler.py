@@ -36,6 +36,7 @@ from asyncmultispider.model import Failure, Outcome, Reason, Request, Response, 
 from asyncmultispider.observe import Observer
 from asyncmultispider.outputs import OUTPUTS, Exported, Target, listed, listing, write_output
 from asyncmultispider.page import Findings
+from asyncmultispider.parents import end_with_parent
 from asyncmultispider.settings import Settings, without_user
 from asyncmultispider.spider import Spider, handler_name
 from asyncmultispider.sqlite import check_database
@@ -45,7 +46,6 @@ from asyncmultispider.store.sqlite import SqliteStore, totals
 from asyncmultispider.system import (
     FILES_OF_A_THREAD,
     allow_files,
-    end_with_parent,
     stopping_on_signals,
     tune_gc,
     usable_cores,

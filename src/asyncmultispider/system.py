@@ -1,13 +1,11 @@
 """What a crawl wants of its process: open files, cores, signals, the garbage collector."""
 
 import asyncio
-import ctypes
 import gc
 import multiprocessing
 import os
 import resource
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +13,6 @@ from multiprocessing import resource_tracker
 
 from asyncmultispider.errors import UsageError
 
-PR_SET_PDEATHSIG = 1
 OTHER_FILES = 64
 """Files that a crawl has open besides a socket for each transfer."""
 WORKER = "crawl-"
@@ -93,18 +90,6 @@ def signal_mask(how: signal.Sigmasks, numbers: set[signal.Signals]) -> Iterator[
 def usable_cores() -> int:
     """The number of cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def end_with_parent() -> None:
-    """Kill this process when the one that started it dies, also while it is stopped or busy.
-
-    Linux only (prctl(2), PR_SET_PDEATHSIG): elsewhere it must notice by itself.
-    """
-    parent = multiprocessing.parent_process()
-    if sys.platform == "linux" and parent is not None:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent.pid:  # it was quicker
-            os._exit(1)
 
 
 def end_if_imported_by_worker() -> None:

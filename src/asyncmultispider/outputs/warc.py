@@ -31,8 +31,8 @@ from asyncmultispider.outputs.warcseries import (
     sort_key,
     write_stretch,
 )
+from asyncmultispider.parents import end_with_parent
 from asyncmultispider.store.captures import Captures, reading_captures
-from asyncmultispider.system import end_with_parent
 
 LARGEST = 10**9
 """Bytes from which on a file is full, and the next begins."""
