@@ -71,6 +71,22 @@ def test_a_handler_that_raises_fails_its_page_alone(
     assert any("my_spider.py" in line for line in told)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("wanted", ["-o -", "--json"])
+def test_what_a_spider_prints_is_no_data(
+    site: Site, tmp_path: Path, engine: str, wanted: str
+) -> None:
+    numbered(site, 2)
+    file = spider(tmp_path, site, "print('hello from', page.url); yield {'path': page.url}")
+    file.write_text(f"print('loading')\n{file.read_text()}")
+    ended = run("run", file, "-d", tmp_path / "p.crawl", "--engine", engine, *wanted.split(), *FAST)
+    assert ended.code == 0
+    lines = [json.loads(line) for line in ended.out.splitlines()]
+    assert lines
+    assert "loading" in ended.err
+    assert f"hello from {site.url('/')}" in ended.err
+
+
 def test_a_handler_that_blocks_is_warned_of_once(site: Site, tmp_path: Path) -> None:
     numbered(site, 3)
     directory = tmp_path / "crawl"

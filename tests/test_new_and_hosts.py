@@ -44,7 +44,9 @@ def test_nothing_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert [path.name for path in tmp_path.iterdir()] == ["test_books.py"]
 
 
-@pytest.mark.parametrize("name", ["../x", "class", "", "a b", "1st", "é"])
+@pytest.mark.parametrize(
+    "name", ["../x", "class", "", "a b", "1st", "é", "json", "asyncmultispider"]
+)
 def test_a_name_must_be_one_of_a_module(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

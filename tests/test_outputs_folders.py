@@ -20,6 +20,7 @@ from asyncmultispider.outputs.base import Exported, Job
 from asyncmultispider.outputs.files import MANIFEST, read_manifest
 from asyncmultispider.outputs.folder import replacing_folder
 from asyncmultispider.outputs.markdown import write_markdown
+from asyncmultispider.page import is_outlier
 from command import python
 from stored_pages import make_store, redirect, stored
 
@@ -167,6 +168,16 @@ def test_what_may_be_too_much_is_not_parsed(write: Write, target: Path) -> None:
     front, text = front_of((target / "a.example" / "index.md").read_text())
     assert front["note"] == "too complex to convert"
     assert text == ""
+
+
+def test_what_is_only_large_is_parsed(write: Write, target: Path) -> None:
+    """A long page of a manual: the crawl has read it apart, and knows that it is harmless."""
+    body = "<h1>Long</h1>" + "<p>some <b>words</b> and <i>more</i></p>\n" * 12_000
+    assert is_outlier(body.encode())
+    write(stored(f"{HERE}/", body))
+    front, text = front_of((target / "a.example" / "index.md").read_text())
+    assert "note" not in front
+    assert text.startswith("# Long\n\nsome **words**")
 
 
 def test_names_that_are_equal_elsewhere_are_told_apart(write: Write, target: Path) -> None:

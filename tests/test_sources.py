@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from asyncmultispider.spider import Spider
 from crawling import Crawled, links
 from equivalence import in_every_engine
 from webserver import Site
@@ -179,3 +180,24 @@ def test_page_requisites(site: Site, other: Site, crawl: CrawlSite) -> None:
         other.url("/cdn.png")
     }, "the parts of a page may be elsewhere, and lead nowhere"
     assert set(crawl(site.url(), depth=0).ends(site)) == {"/"}
+
+
+def test_a_part_within_the_scope_is_a_page_like_others(
+    site: Site, other: Site, crawl: CrawlSite
+) -> None:
+    """So it does not matter whether a link or an image was seen first. Handlers get pages alone."""
+    site.page("/", '<object data="/framed"></object><img src="/i.png">' + links("/late"))
+    site.page("/framed", links("/from-framed"))
+    site.page("/late", links("/framed", "/i.png"))
+    site.page("/from-framed", "<title>x</title>")
+    site.page("/i.png", b"\x89PNG", content_type="image/png")
+    spider = Spider()
+    spider.on("*")(lambda page: [{"title": page.css_first("title").text}, *page.follow()])
+    spider.on("/")(lambda page: page.follow())
+    spider.on("/framed")(lambda page: page.follow())
+    spider.on("/late")(lambda page: page.follow())
+    crawled = crawl(site.url(), page_requisites=True, make_spider=lambda: spider)
+    assert set(crawled.ends(site).values()) == {"done"}
+    assert set(crawled.ends(site)) == {"/", "/framed", "/i.png", "/late", "/from-framed"}
+    [item] = crawled.query("pages.db", "SELECT url, data FROM items")
+    assert item["url"] == site.url("/from-framed")

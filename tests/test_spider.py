@@ -85,7 +85,7 @@ def test_without_a_glob_for_it_a_page_has_no_handler() -> None:
 
 
 def test_an_empty_glob_is_refused() -> None:
-    with pytest.raises(UsageError, match="--on needs a glob"):
+    with pytest.raises(UsageError, match=r"on\(\) needs a glob"):
         Spider(SEED).on("")
 
 

@@ -192,6 +192,21 @@ def test_types_and_statuses_come_before_globs(
     assert (handler and handler(page)) == name
 
 
+@pytest.mark.parametrize(
+    ("asked", "complaint"),
+    [
+        ({"glob": lambda page: None}, r"write @spider.on\(\)"),
+        ({"status": "404"}, "numbers such as 404, not '404'"),
+        ({"status": 9999}, "not 9999"),
+        ({"type": "html"}, "media types such as 'text/html', not 'html'"),
+        ({"item": 3}, "takes a type of items, not 3"),
+    ],
+)
+def test_a_mistake_is_told_where_it_is_made(asked: dict[str, object], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        Spider().on(**asked)
+
+
 # Where it starts
 
 

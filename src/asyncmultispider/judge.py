@@ -35,7 +35,7 @@ from asyncmultispider.model import (
     http_reason,
 )
 from asyncmultispider.page import Findings, Follow, Page, is_outlier
-from asyncmultispider.page.content import redirect_target
+from asyncmultispider.page.content import is_part, redirect_target
 from asyncmultispider.page.gist import gist
 from asyncmultispider.retry import backoff, retry_after, retry_delay, shows_strain
 from asyncmultispider.robots import Robots, product_token
@@ -155,7 +155,11 @@ class Judge:
     def _visit(
         self, request: Request, response: Response, page: Page, extra: Extra
     ) -> Outcome | Visit | None:
-        """The visit of its handler, if there is one; sitemaps and parts of pages have none."""
+        """The visit of its handler, if there is one.
+
+        Sitemaps and parts of pages from elsewhere have none. Where parts of pages are wanted,
+        images, styles and the like are for handlers only that ask for their type.
+        """
         if self._spider is None or extra.part or extra.sitemap is not None:
             return None
         try:
@@ -163,6 +167,8 @@ class Judge:
         except UsageError as error:
             return _broken(request, response, Reason.HANDLER, str(error))
         if rule is None or (page.status >= 300 and not rule.holds(page)):
+            return None
+        if self._settings.page_requisites and not rule.types and is_part(page.content_type):
             return None
         row = _row(page, response)
         return Visit(request=request, response=response, page=page, row=row, rule=rule)
@@ -281,13 +287,7 @@ class Judge:
         extra = Extra.of(request.extra)
         if extra.headers and origin_of(target) != origin_of(request.url):
             extra = replace(extra, headers=())
-        link = self._links.link(
-            target,
-            request.depth,
-            request.hops + 1,
-            extra.as_text(),
-            free=extra.part > 0 or extra.sitemap is not None,
-        )
+        link = self._links.link(target, request.depth, request.hops + 1, extra)
         return replace(link, priority=request.priority) if request.priority else link
 
     def _may_go_on(self, page: Page) -> bool:

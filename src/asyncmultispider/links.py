@@ -100,7 +100,7 @@ class LinkFilter:
             url = follow.url
             if url is not None and url not in self._urls and url not in links:
                 extra = follow.extra or NO_EXTRA
-                link = self.link(url, depth, extra=extra.as_text(), free=extra.part > 0)
+                link = self.link(url, depth, extra=extra)
                 if follow.priority != 0:
                     link = replace(link, priority=check_priority(follow.priority))
                 links[url] = link
@@ -109,35 +109,40 @@ class LinkFilter:
         return list(links.values())
 
     def sitemaps(self, urls: Iterable[str], vouching: tuple[str, ...]) -> list[Link]:
-        """Links to sitemaps, by canonical URL. `vouching` are the hosts that name them.
-
-        They need not be within --scope, as what they list has to be.
-        """
-        extra = Extra(sitemap=vouching).as_text()
-        return [self.link(url, 0, extra=extra, free=True) for url in urls if is_web(url)]
+        """Links to sitemaps, by canonical URL. `vouching` are the hosts that name them."""
+        extra = Extra(sitemap=vouching)
+        return [self.link(url, 0, extra=extra) for url in urls if is_web(url)]
 
     def may_lead_on(self, host: str) -> bool:
         """Whether pages of this host may be within --scope."""
         return self._scope.reaches(host)
 
-    def link(
-        self, url: str, depth: int, hops: int = 0, extra: str | None = None, *, free: bool = False
-    ) -> Link:
+    def link(self, url: str, depth: int, hops: int = 0, extra: Extra = NO_EXTRA) -> Link:
         """A link to a canonical web URL, closed at birth when it is out of scope, or no URL to ask.
 
-        `free`: it need not be within --scope, as it is not to lead on from there; but --exclude
-        holds. A user name and
-        password in it are dropped: they would be somebody else's.
+        Sitemaps and parts of pages need not be within --scope and --include, as nothing leads on
+        from there; but --exclude holds. A part that is within is a page like any other: it may be
+        linked to as well. A user name and password are dropped: they would be somebody else's.
         """
         url = without_login(url)
         host = host_of(url)
         skip = self._scope.refuses(url, host)
-        if free and skip is Reason.SCOPE and is_web(url):
+        if extra.part and skip is None:
+            extra = replace(extra, part=0)
+        elif (extra.part or extra.sitemap is not None) and is_web(url):
             skip = Reason.EXCLUDED if self._scope.excludes(url) else None
         odd = oddity(url) if skip is None and depth else None
         if odd is not None:
             skip = Reason.TRAP
-        return Link(url=url, host=host, depth=depth, hops=hops, skip=skip, note=odd, extra=extra)
+        return Link(
+            url=url,
+            host=host,
+            depth=depth,
+            hops=hops,
+            skip=skip,
+            note=odd,
+            extra=extra.as_text(),
+        )
 
     def forget(self) -> None:
         """Give out everything again."""

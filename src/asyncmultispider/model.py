@@ -95,10 +95,12 @@ class Extra(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def as_text(self) -> str | None:
         """For the ledger; None when there is nothing to keep."""
-        return None if self == NO_EXTRA else json.encode(self).decode()
+        return None if self is NO_EXTRA or self == NO_EXTRA else json.encode(self).decode()
 
 
 NO_EXTRA = Extra()
+MOST_PRIORITY = 500_000
+"""Priorities of links are from its negative to it."""
 
 
 class Link(Struct, frozen=True, kw_only=True, gc=False, array_like=True):

@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from itertools import chain
 from typing import Any, Protocol, TypeVar
 
-from msgspec import Struct, convert, to_builtins
+from msgspec import Struct, ValidationError, convert, to_builtins
 from msgspec.structs import replace
 
 from asyncmultispider.errors import UsageError
@@ -130,9 +130,12 @@ class Spider:
         With `item` each item must be of this type (msgspec Struct, dataclass, TypedDict): what is
         not fails the page. Globs are those of `Scope`. Raises `UsageError` for an empty one.
         """
+        if not isinstance(glob, str):
+            raise UsageError(f"on() takes a glob, such as '*': write @spider.on(), not {glob!r}")
         matches = matcher("on", [glob])
         types = (type,) if isinstance(type, str) else tuple(type)
-        statuses = (status,) if isinstance(status, int) else tuple(status)
+        statuses = (status,) if isinstance(status, int | str) else tuple(status)
+        _check(types, statuses, item)
 
         def register(handler: H) -> H:
             rule = Rule(handler=handler, glob=glob, types=types, statuses=statuses, item=item)
@@ -193,6 +196,21 @@ class Spider:
 
     def __reduce__(self) -> tuple[Callable[..., "Spider"], tuple[object, ...]]:
         return _rebuilt, (tuple(rule for _, rule in self._rules), tuple(self._hooks))
+
+
+def _check(types: tuple[Any, ...], statuses: tuple[Any, ...], item: Any) -> None:
+    for kind in types:
+        if not isinstance(kind, str) or "/" not in kind:
+            raise UsageError(f"on(type=...) takes media types such as 'text/html', not {kind!r}")
+    for status in statuses:
+        if not isinstance(status, int) or not 200 <= status < 600:
+            raise UsageError(f"on(status=...) takes numbers such as 404, not {status!r}")
+    try:
+        convert({}, item if item is not None else dict)
+    except ValidationError:  # an empty item is none of that type, but it is a type
+        pass
+    except TypeError as error:
+        raise UsageError(f"on(item=...) takes a type of items, not {item!r}: {error}") from None
 
 
 def _rebuilt(rules: Iterable[Rule], hooks: Iterable[Hook]) -> Spider:

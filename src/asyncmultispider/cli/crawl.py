@@ -11,6 +11,7 @@ import click
 from msgspec import structs
 
 from asyncmultispider import remarks
+from asyncmultispider.cli.apart import data_apart, data_output
 from asyncmultispider.cli.commands import (
     FINISHED,
     INTERRUPTED,
@@ -19,7 +20,7 @@ from asyncmultispider.cli.commands import (
     lost_output,
 )
 from asyncmultispider.cli.lines import as_sentence, ascii_json
-from asyncmultispider.cli.streaming import PATIENCE, pipe_of, wants_stdout
+from asyncmultispider.cli.streaming import PATIENCE, pipe_of, standard_output, wants_stdout
 from asyncmultispider.crawler import Crawl
 from asyncmultispider.directory import FRONTIER, PAGES, forget
 from asyncmultispider.errors import UsageError
@@ -38,19 +39,20 @@ from asyncmultispider.text import complain, duration, printable, size
 def run_command(*, spider: str, **options: Any) -> int:
     """Run a spider; the exit code."""
     make_spider = partial(load_spider, Path(spider).absolute())
-    first = make_spider()
-    seeds = first.seeds
-    options["sitemap"] = (*first.sitemaps, *options["sitemap"])
-    if not seeds and not options["sitemap"]:
-        raise UsageError(f"the spider in {spider!r} has no seeds: Spider('https://...')")
-    name = Path(spider).name
-    return crawl_command(
-        urls=seeds,
-        make_spider=make_spider,
-        spider=name,
-        streams_items=first.has_handlers,
-        **options,
-    )
+    # From the first line of the file on: it may print as well.
+    with data_apart(options["as_json"] or "-" in options["outputs"]):
+        first = make_spider()
+        seeds = first.seeds
+        options["sitemap"] = (*first.sitemaps, *options["sitemap"])
+        if not seeds and not options["sitemap"]:
+            raise UsageError(f"the spider in {spider!r} has no seeds: Spider('https://...')")
+        return crawl_command(
+            urls=seeds,
+            make_spider=make_spider,
+            spider=Path(spider).name,
+            streams_items=first.has_handlers,
+            **options,
+        )
 
 
 def crawl_command(
@@ -81,6 +83,8 @@ def crawl_command(
     )
     where, targets = plan.directory, plan.targets
     to_stdout = wants_stdout(targets, as_json=as_json)
+    if bodies and not any(target.has_rows for target in targets):
+        complain("--bodies is for rows of pages, and no -o asks for .jsonl, .csv, .parquet or -")
     if fresh:
         _confirm_and_forget(where, yes)
     settings = plan.settings(where)
@@ -102,7 +106,7 @@ def crawl_command(
                 pages = where / PAGES
                 stream = Stream(pages, pipe.put, items=streams_items, bodies=bodies)
                 streams.append(stack.enter_context(stream))
-                quiet = quiet or sys.stdout.isatty()  # lines and a display would mix
+                quiet = quiet or standard_output().isatty()  # lines and a display would mix
             with progress(crawl, quiet=quiet, verbose=verbose) as observers:
                 summary = crawl.run([*observers, *streams], pipe.may_take if pipe else None)
         interrupted = summary.stopped == "interrupted"
@@ -122,7 +126,8 @@ def _read_urls(urls: tuple[str, ...], *, needed: bool) -> list[str]:
     typed: list[str] = []
     for url in urls:
         if url == "-":
-            typed += [line.strip() for line in sys.stdin or () if line.strip()]
+            lines = [line.strip() for line in sys.stdin or ()]
+            typed += [line for line in lines if line and not line.startswith("#")]
         else:
             typed.append(url)
     if not typed and needed:
@@ -157,7 +162,7 @@ def _greet(crawl: Crawl) -> None:
 
 def _report(summary: Summary, crawl: Crawl, *, as_json: bool, quiet: bool) -> None:
     if as_json:
-        print(ascii_json(structs.asdict(summary)))
+        print(ascii_json(structs.asdict(summary)), file=data_output())
     if crawl.trouble is not None:
         complain(f"{crawl.trouble} ({crawl.trouble.advice})")
     elif summary.stopped == "interrupted":

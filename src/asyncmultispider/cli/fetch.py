@@ -4,7 +4,9 @@ import json
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+from asyncmultispider.cli.apart import data_apart, data_output
 from asyncmultispider.cli.commands import FINISHED, NO_PAGES
 from asyncmultispider.cli.lines import ascii_json
 from asyncmultispider.cli.parts import Asked, Part, everything, parts_of
@@ -35,7 +37,13 @@ TEXT_SHOWN = 2000
 """Characters of text that are shown."""
 
 
-def fetch_command(
+def fetch_command(*, handler: str | None, **options: Any) -> int:
+    """Print it; 0 when the server answered, 1 when it did not, or has not what is asked for."""
+    with data_apart(handler is not None):
+        return _fetch(handler=handler, **options)
+
+
+def _fetch(
     *,
     url: str,
     timeout: float,
@@ -51,7 +59,6 @@ def fetch_command(
     as_json: bool,
     handler: str | None,
 ) -> int:
-    """Print it; 0 when the server answered, 1 when it did not, or has not what is asked for."""
     asked = Asked(css=css, xpath=xpath, markdown=markdown, links=links, headers=show_headers)
     asked.check()
     if handler is not None and (as_json or asked != Asked()):
@@ -181,7 +188,7 @@ def _show_yield(
         print(printable(outcome.detail or ""), end="", file=sys.stderr)
         return NO_PAGES
     for item in outcome.items:
-        print(ascii_json(json.loads(item)))
+        print(ascii_json(json.loads(item)), file=data_output())
     for link in outcome.links:
         print(_followed(link), file=sys.stderr)
     return FINISHED

@@ -1,6 +1,7 @@
 """`new`: a spider to begin with, and its test."""
 
 import keyword
+import sys
 from pathlib import Path
 from string import Template
 
@@ -76,13 +77,17 @@ def new_command(name: str) -> None:
     name = name.removesuffix(".py").replace("-", "_")
     if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
         raise UsageError(f"{name!r} can't be the name of a Python module: use letters, digits, _")
+    if name in sys.stdlib_module_names or name == "asyncmultispider":
+        raise UsageError(f"{name!r} is the name of another module, which it would hide: choose one")
     files = {f"{name}.py": SPIDER, f"test_{name}.py": TEST}
     for path in map(Path, files):
         if path.exists():
             raise UsageError(f"{str(path)!r} is there already: it was left as it is")
-    for file, text in files.items():
-        try:
+    try:
+        for file, text in files.items():
             Path(file).write_text(text.substitute(name=name), encoding="utf-8")
-        except OSError as error:
-            raise StorageError(f"can't write {file!r}: {error.strerror}") from error
+    except OSError as error:
+        for file in files:
+            Path(file).unlink(missing_ok=True)
+        raise StorageError(f"can't write {file!r}: {error.strerror}") from error
     print(f"wrote {' and '.join(files)}: try 'pytest test_{name}.py'")

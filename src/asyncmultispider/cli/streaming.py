@@ -1,10 +1,10 @@
 """`-o -`: JSON lines on standard output while a crawl goes on."""
 
-import sys
 from collections.abc import Sequence
 from io import BufferedWriter
 from typing import TYPE_CHECKING, BinaryIO
 
+from asyncmultispider.cli.apart import data_output
 from asyncmultispider.cli.pipe import Pipe
 from asyncmultispider.errors import UsageError
 from asyncmultispider.outputs import Target
@@ -32,9 +32,10 @@ def wants_stdout(targets: Sequence[Target], *, as_json: bool) -> bool:
 
 def standard_output() -> BinaryIO:
     """The bytes behind standard output. Raises `UsageError` where it is closed."""
-    if sys.stdout is None:
+    out = data_output()
+    if out is None:
         raise UsageError("can't write to standard output: it is closed")
-    return sys.stdout.buffer
+    return out.buffer
 
 
 def pipe_of(crawl: "Crawl") -> Pipe:

@@ -5,13 +5,21 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from asyncmultispider.model import Batch, Link, Outcome, Reason, Request, RobotsAnswer, State
+from asyncmultispider.model import (
+    MOST_PRIORITY,
+    Batch,
+    Link,
+    Outcome,
+    Reason,
+    Request,
+    RobotsAnswer,
+    State,
+)
 
 LEASE = 60.0
 """Seconds that leases hold after the last sign of life from their owner."""
 RANKS = 2**20
-MOST_PRIORITY = RANKS // 2 - 1
-"""Priorities beyond this, and below its negative, are taken for it."""
+"""More than twice as many as there are priorities above 0."""
 CROWD = 100
 """URLs of a host from which on their number is remembered, at most (`Ledger.restore`)."""
 

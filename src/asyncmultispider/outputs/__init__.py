@@ -71,6 +71,11 @@ class Target(Struct, frozen=True, kw_only=True):
     ending: str
 
     @property
+    def has_rows(self) -> bool:
+        """Whether it has a row for each page, with its body where that is wanted."""
+        return self.stdout or FORMATS[self.ending].reader
+
+    @property
     def stdout(self) -> bool:
         """Whether it is standard output."""
         return self.ending == STDOUT

@@ -17,8 +17,8 @@ from msgspec import json
 
 from asyncmultispider.outputs.base import Exported, Job
 from asyncmultispider.outputs.folder import Folder, exported, replacing_folder
-from asyncmultispider.outputs.stored import as_page, is_page
-from asyncmultispider.page import Page, is_outlier
+from asyncmultispider.outputs.stored import as_page, is_page, is_too_complex
+from asyncmultispider.page import Page
 from asyncmultispider.store.reader import StoredPage, reading_store
 
 TEXTS = frozenset({"text/plain", "text/markdown"})
@@ -59,7 +59,7 @@ def as_markdown(stored: StoredPage) -> str:
     """A page with its front matter."""
     page = as_page(stored)
     # Who knows how to make a parser take all memory must not be let near it here.
-    complex = page.is_html and is_outlier(stored.body)
+    complex = page.is_html and is_too_complex(stored.body)
     facts = {
         "url": stored.url,
         "title": stored.title,

@@ -22,8 +22,7 @@ from asyncmultispider.outputs.offline import (
     offline_page,
     offline_sheet,
 )
-from asyncmultispider.outputs.stored import as_page, is_page
-from asyncmultispider.page import is_outlier
+from asyncmultispider.outputs.stored import as_page, is_page, is_too_complex
 from asyncmultispider.store.reader import FACTS, Facts, StoredPage, StoreReader, reading_store
 from asyncmultispider.urls import canonicalize, is_web, without_login
 
@@ -75,7 +74,7 @@ class _Mirror:
     def _content(self, stored: StoredPage, name: str) -> bytes:
         local = Local(name, self._find)
         if is_page(stored.content_type, stored.charset):
-            if is_outlier(stored.body):
+            if is_too_complex(stored.body):
                 return notice(stored.url, stored.title or stored.url, TOO_COMPLEX)
             return offline_page(as_page(stored), local, self._links)
         if stored.content_type == "text/css":

@@ -52,6 +52,15 @@ def parse_fields(text: str) -> Headers:
     )
 
 
+def is_part(kind: str | None) -> bool:
+    """Whether a media type is that of what other pages need to be shown, rather than of a page."""
+    return kind is not None and (
+        kind.startswith(("image/", "font/", "audio/", "video/"))
+        or kind == "text/css"
+        or kind.endswith(("javascript", "/ecmascript", "/wasm"))
+    )
+
+
 def redirect_target(url: str, headers: Headers) -> str | None:
     """Where an answer of this URL leads by its Location: canonical, http or https; None: nowhere.
 

@@ -7,14 +7,13 @@ from typing import Any
 from msgspec import Struct, json
 from turbohtml import Element, Node
 
-from asyncmultispider.model import NO_EXTRA, Extra, Headers
+from asyncmultispider.model import MOST_PRIORITY, NO_EXTRA, Extra, Headers
 
 Target = str | Element
 """A URL as a page would write it, or an element that has one in its href or src."""
 Targets = Target | Iterable[Target]
 Handles = str | Callable[..., object]
 """A handler, or its name."""
-MOST_PRIORITY = 1_000_000
 """Either way from 0."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e]*")

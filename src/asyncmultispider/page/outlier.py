@@ -25,13 +25,16 @@ _BYTES_A_TAG = 16
 
 
 def is_outlier(html: bytes) -> bool:
-    """Whether to parse these bytes apart from everything else."""
+    """Whether to parse these bytes apart from everything else: they are odd, or very many."""
+    return is_odd(html) or len(html) > LARGE or (len(html) > MEDIUM and html.count(b"<") > MANY)
+
+
+def is_odd(html: bytes) -> bool:
+    """Whether to parse these bytes may take more than their number lets expect."""
     if len(html) > 4 * DEEP and _is_dense(html) and _is_deep(html):
         return True
     return len(html) > SMALL and (
-        len(html) > LARGE
-        or (len(html) > MEDIUM and html.count(b"<") > MANY)
-        or len(_MERGED.findall(html)) > _MERGES
+        len(_MERGED.findall(html)) > _MERGES
         or b"\0" in html  # UTF-16, where these are not seen
         or b"\x1b" in html  # ISO-2022-JP: an escape within a tag's name hides it
     )

@@ -139,7 +139,8 @@ def matcher(option: str, globs: Sequence[str]) -> Callable[[str], bool]:
     Raises `UsageError`, naming the option, for an empty glob.
     """
     if not all(globs):
-        raise UsageError(f"--{option} needs a glob such as '/blog/*', not an empty one")
+        name = f"--{option}" if option != "on" else "on()"
+        raise UsageError(f"{name} needs a glob such as '/blog/*', not an empty one")
     urls = _compiled(glob for glob in globs if "://" in glob)
     paths = _compiled(_anchored(glob) for glob in globs if "://" not in glob)
     return lambda url: bool((urls and urls.match(url)) or (paths and paths.match(_path(url))))
