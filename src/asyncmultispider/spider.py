@@ -200,7 +200,7 @@ class Spider:
 
 def _check(types: tuple[Any, ...], statuses: tuple[Any, ...], item: Any) -> None:
     for kind in types:
-        if not isinstance(kind, str) or "/" not in kind:
+        if not isinstance(kind, str) or not ("/" in kind or "*" in kind):
             raise UsageError(f"on(type=...) takes media types such as 'text/html', not {kind!r}")
     for status in statuses:
         if not isinstance(status, int) or not 200 <= status < 600:
