@@ -36,7 +36,7 @@ def fetch_all(
     """Fetch these URLs: a `Page` or a `Failed` for each, in their order or as they complete.
 
     All of the list is read first. Redirects are followed to their end, links are not. A URL without
-    a scheme means https. Hosts are treated as in a crawl: robots.txt is obeyed, and each is asked at
+    a scheme means https. Hosts are treated as in a crawl: robots.txt is obeyed, each is asked at
     a pace it can bear; the options change that, and are those of `crawl`. Raises `TypeError` for an
     unknown option, `UsageError` for a value that makes no sense.
     """
