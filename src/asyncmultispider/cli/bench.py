@@ -17,7 +17,8 @@ from asyncmultispider.bench.plot import check_picture, plot
 from asyncmultispider.bench.run import Run, compare
 from asyncmultispider.bench.site import serving
 from asyncmultispider.bench.table import BLOCKS, header, table
-from asyncmultispider.cli.commands import FINISHED, NO_PAGES, USUAL
+from asyncmultispider.cli.commands import FINISHED, NO_PAGES
+from asyncmultispider.cli.options import USUAL
 from asyncmultispider.crawler import choose_seeds
 from asyncmultispider.errors import UsageError
 from asyncmultispider.settings import MOST_CONCURRENT, without_user
