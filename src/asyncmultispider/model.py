@@ -12,6 +12,16 @@ Headers = tuple[tuple[str, str], ...]
 """Response header fields in the order received; names are lower case."""
 
 
+def parse_fields(text: str) -> Headers:
+    """The header fields in the JSON of pages.db; those of one name come after each other."""
+    found = json.decode(text, type=dict[str, str | list[str]])
+    return tuple(
+        (name, value)
+        for name, values in found.items()
+        for value in ([values] if isinstance(values, str) else values)
+    )
+
+
 class State(StrEnum):
     """Where a URL stands in the ledger. Every accepted URL is in exactly one state."""
 

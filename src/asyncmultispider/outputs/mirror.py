@@ -7,9 +7,7 @@ stored stays a link to the web. How pages are made harmless is in `offline`.
 from collections.abc import Iterator
 from itertools import islice
 
-from msgspec import json
-
-from asyncmultispider.model import REDIRECTS
+from asyncmultispider.model import REDIRECTS, parse_fields
 from asyncmultispider.outputs.base import Exported, Job
 from asyncmultispider.outputs.folder import Folder, exported, replacing_folder
 from asyncmultispider.outputs.names import PAGE, ending_of, reference
@@ -23,8 +21,9 @@ from asyncmultispider.outputs.offline import (
     offline_sheet,
 )
 from asyncmultispider.outputs.stored import as_page, is_page, is_too_complex
-from asyncmultispider.store.reader import FACTS, Facts, StoredPage, StoreReader, reading_store
-from asyncmultispider.urls import canonicalize, is_web, without_login
+from asyncmultispider.page.content import redirect_target
+from asyncmultispider.store.reader import FACTS, StoredPage, StoreReader, reading_store
+from asyncmultispider.urls import without_login
 
 FRONT = "index.html"
 LISTED = 1000
@@ -100,7 +99,7 @@ def _expect_all(folder: Folder, store: StoreReader) -> None:
     for facts in store.pages():
         url, status, kind, charset, *_ = facts
         if status in REDIRECTS:
-            leads = _location(facts)
+            leads = redirect_target(url, parse_fields(facts[HEADERS]))
             if leads is not None:
                 folder.redirect(url, leads)
         elif status // 100 == 2:
@@ -110,18 +109,6 @@ def _expect_all(folder: Folder, store: StoreReader) -> None:
         for facts, body in store.pages_with_bodies(batch):
             if facts[1] // 100 == 2 and is_inert(body):
                 folder.expect(facts[0], "svg")
-
-
-def _location(facts: Facts) -> str | None:
-    """Where a redirect leads."""
-    fields = json.decode(facts[HEADERS], type=dict[str, str | list[str]])
-    values = fields.get("location", "")
-    location = values if isinstance(values, str) else values[0]
-    try:
-        url = canonicalize(location.encode("latin-1").decode("utf-8", "replace"), facts[0])
-    except ValueError:
-        return None
-    return url if is_web(url) else None
 
 
 def _batches(urls: Iterator[str]) -> Iterator[list[str]]:

@@ -5,8 +5,6 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from msgspec import json
-
 from asyncmultispider.model import Headers
 from asyncmultispider.urls import canonicalize, is_web, without_login
 from asyncmultispider.urls.legacy import encoding_name
@@ -40,16 +38,6 @@ def _content_type(value: str) -> tuple[str | None, str | None]:
     kind = value.partition(";")[0].strip().lower() or None
     charset = _CHARSET.search(value)
     return kind, charset[1] if charset else None
-
-
-def parse_fields(text: str) -> Headers:
-    """The header fields in the JSON of pages.db; those of one name come after each other."""
-    found = json.decode(text, type=dict[str, str | list[str]])
-    return tuple(
-        (name, value)
-        for name, values in found.items()
-        for value in ([values] if isinstance(values, str) else values)
-    )
 
 
 def is_part(kind: str | None) -> bool:

@@ -7,13 +7,12 @@ from urllib.parse import quote
 from msgspec import json
 from turbohtml import Document, Element, Node, parse
 
-from asyncmultispider.model import REDIRECTS, Extra, Headers, Request, Response
+from asyncmultispider.model import REDIRECTS, Extra, Headers, Request, Response, parse_fields
 from asyncmultispider.page.content import (
     decode_text,
     guess_encoding,
     is_html,
     parse_content_type,
-    parse_fields,
     robots_directives,
 )
 from asyncmultispider.page.facts import Facts, Findings, from_words, gather, in_words

@@ -10,7 +10,7 @@ import zstandard
 from msgspec import Struct, json
 
 from asyncmultispider.errors import DamageError
-from asyncmultispider.model import Headers
+from asyncmultispider.model import Headers, parse_fields
 from asyncmultispider.sqlite import reading_database
 from asyncmultispider.store.sqlite import FORMAT
 
@@ -49,12 +49,7 @@ class StoredAs(Struct, frozen=True, kw_only=True):
     @property
     def fields(self) -> Headers:
         """The header fields, each value of one that came more than once for itself."""
-        found = json.decode(self.headers, type=dict[str, str | list[str]])
-        return tuple(
-            (name, value)
-            for name, values in found.items()
-            for value in ([values] if isinstance(values, str) else values)
-        )
+        return parse_fields(self.headers)
 
 
 def find_page(path: Path, url: str) -> StoredAs | None:
